@@ -1,0 +1,1 @@
+"""Timings, as ratios or processor seconds; no test measures time."""

@@ -1,0 +1,214 @@
+"""Records in, leaderboard out. The same records give the same board, byte for byte.
+
+Records are only averaged with their like: the same corpus, formulas, model, method and settings.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from di_bench.corpus import digest
+from di_bench.record import Record
+from di_bench.suite import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ARROW: Mapping[str, str] = {"lower": "↓", "higher": "↑", "gold": "≈"}
+COST: Mapping[str, tuple[str, float]] = {
+    "seconds": ("unlearning s", 1),
+    "tokens": ("tokens k", 1e-3),
+    "peak_bytes": ("peak MB", 1e-6),
+}
+NOTE = (
+    "Mean ± standard deviation over seeds; the number of seeds in brackets where some are missing. "
+    "↓ lower is better, ↑ higher, ≈ nearer to the retrain row. Rows stand in the suite's order: no "
+    "single score ranks them."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One column of one row: the values of its seeds."""
+
+    values: tuple[float, ...]
+    seeds: int
+    gap: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Over the seeds that have a value."""
+        return fmean(self.values) if self.values else None
+
+    @property
+    def sd(self) -> float | None:
+        """The sample standard deviation; none of a single value."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+    def __str__(self) -> str:
+        """`0.123 ± 0.004 (2)`, or a dash."""
+        if self.mean is None:
+            return "-"
+        spread = f" ± {_number(self.sd)}" if self.sd is not None else ""
+        return f"{_number(self.mean)}{spread}" + (f" ({len(self.values)})" if self._short else "")
+
+    @property
+    def _short(self) -> bool:
+        return len(self.values) < self.seeds
+
+
+def _number(value: float) -> str:
+    return (
+        f"{value:.3f}"
+        if abs(value) < 100
+        else f"{value:.0f}"
+        if abs(value) < 1e6
+        else f"{value:.1e}"
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a board."""
+
+    model: str
+    method: str
+    cells: Mapping[str, Cell]
+    cost: Mapping[str, Cell]
+    seeds: tuple[int, ...]
+    failed: tuple[str, ...]
+    """What went wrong, for each seed where something did."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A titled table over one corpus and one set of formulas."""
+
+    title: str
+    columns: tuple[str, ...]
+    better: Mapping[str, str]
+    formulas: Mapping[str, str]
+    lines: tuple[Line, ...]
+
+    def header(self) -> list[str]:
+        """What stands over each column."""
+        shown = [f"{c.replace('_', ' ')} {ARROW[self.better[c]]}" for c in self.columns]
+        return ["model", "method", *shown, *(name for name, _ in COST.values())]
+
+    def rows(self) -> list[list[str]]:
+        """The table as text."""
+        return [
+            [
+                line.model.replace("--", "/"),
+                line.method,
+                *(str(line.cells[column]) for column in self.columns),
+                *(str(line.cost[name]) for name in COST),
+            ]
+            for line in self.lines
+        ]
+
+    def footnotes(self) -> list[str]:
+        """Gaps and failures, each said once."""
+        notes: dict[str, None] = {}
+        for line in self.lines:
+            for said in line.failed:
+                notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {said}")
+            for column in self.columns:
+                if (cell := line.cells[column]).gap:
+                    notes.setdefault(f"{line.method}, {column.replace('_', ' ')}: {cell.gap}")
+        return list(notes)
+
+
+def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
+    """A board for each corpus and set of formulas among the records, usually one."""
+
+    def like(record: Record) -> str:
+        return digest(record.corpus, {c: record.formulas.get(c) for c in suite.shown}, record.peft)
+
+    ordered = sorted(records, key=like)
+    return [_board(list(alike), suite) for _, alike in groupby(ordered, key=like)]
+
+
+def _board(records: list[Record], suite: Suite) -> Board:
+    models, methods = _order(records, suite)
+
+    def row(record: Record) -> tuple[int, int, str]:
+        return (
+            models.index(record.model["name"]),
+            methods.index(record.method),
+            json.dumps(record.settings, sort_keys=True),
+        )
+
+    ordered = sorted(records, key=lambda r: (row(r), r.seed))
+    lines = [_line(list(alike), suite) for _, alike in groupby(ordered, key=row)]
+    shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
+    profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
+    first = records[0]
+    return Board(
+        f"{first.title}, {first.corpus['name']}{profile}: {shown}",
+        suite.shown,
+        {column: suite.better(column) for column in suite.shown},
+        {column: first.formulas.get(column, "") for column in suite.shown},
+        tuple(lines),
+    )
+
+
+def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str]]:
+    """Models and methods in the suite's order, strangers after them by name."""
+    models = [spec.id.replace("/", "--") for spec in suite.models]
+    methods = list(suite.methods)
+    for record in sorted(records, key=lambda r: (r.model["name"], r.method)):
+        models += [] if record.model["name"] in models else [record.model["name"]]
+        methods += [] if record.method in methods else [record.method]
+    first = [name for name in ("none", "retrain") if name in methods]
+    return models, first + [name for name in methods if name not in first]
+
+
+def _line(records: Sequence[Record], suite: Suite) -> Line:
+    def cell(get: Callable[[Record], float | None], gap: str = "") -> Cell:
+        values = tuple(value for record in records if (value := get(record)) is not None)
+        return Cell(values, len(records), "" if values else gap)
+
+    def gap(column: str) -> str:
+        return next((r.gaps[column] for r in records if column in r.gaps), "")
+
+    return Line(
+        records[0].model["name"],
+        records[0].method,
+        {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
+        {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
+        tuple(record.seed for record in records),
+        tuple(f"seed {r.seed} {r.status}: {r.error}" for r in records if r.error),
+    )
+
+
+def _cost(record: Record, name: str) -> float | None:
+    value = record.cost.get(name)
+    return None if value is None else value * COST[name][1]
+
+
+def frame(records: Iterable[Record], suite: Suite) -> "pd.DataFrame":
+    """One row per model, method and metric: mean, standard deviation, seeds, direction."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "board": board.title,
+                "model": line.model.replace("--", "/"),
+                "method": line.method,
+                "metric": column,
+                "formula": board.formulas[column],
+                "better": board.better[column],
+                "mean": line.cells[column].mean,
+                "sd": line.cells[column].sd,
+                "seeds": len(line.cells[column].values),
+            }
+            for board in boards(records, suite)
+            for line in board.lines
+            for column in board.columns
+        ]
+    )

@@ -1,0 +1,340 @@
+"""The command line: verbs and their output, no logic."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from di_bench.errors import DiBenchError
+from di_bench.store import Store
+from di_bench.work import Choice, Work, cache_folder
+
+app = typer.Typer(
+    help="A benchmark of methods that make language models forget.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SuiteArg = Annotated[str, typer.Argument(help="A packaged suite (`tofu`) or a YAML file.")]
+MethodsArg = Annotated[
+    list[str] | None,
+    typer.Argument(help="Packaged methods (`di`) or .py files; the suite's own when left out."),
+]
+Results = Annotated[Path, typer.Option(help="Where records are kept.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where weights and transcripts are kept; $DI_BENCH_CACHE or the user's cache."
+    ),
+]
+Profile = Annotated[str, typer.Option(help="A profile of the suite.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")
+]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only this seed; may be repeated.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change the suite: key=value, such as recipe.lr=1e-4."),
+]
+
+
+class Format(StrEnum):
+    """What a board can be written as."""
+
+    text = "text"
+    md = "md"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
+
+
+class Listing(StrEnum):
+    """What can be listed."""
+
+    methods = "methods"
+    metrics = "metrics"
+    suites = "suites"
+    models = "models"
+
+
+RESULTS = Path("results")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """One line for what the user can fix; a bug keeps its traceback."""
+    try:
+        yield
+    except DiBenchError as error:
+        typer.secho(" ".join(str(error).split()), err=True, fg="red")
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        typer.secho(
+            "interrupted; what was whole is kept: the same command goes on from there",
+            err=True,
+            fg="yellow",
+        )
+        raise typer.Exit(130) from error
+
+
+@app.command()
+def run(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    seed: Seeds = None,
+    set_: Changes = None,
+    results: Results = RESULTS,
+    cache: Cache = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one per core for built-in sizes, else 1.")
+    ] = None,
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask the network.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore records and cache.")] = False,
+) -> None:
+    """Do what is not done yet, then show the board."""
+    from di_bench.progress import watching
+    from di_bench.render import render
+    from di_bench.runner import quiet, run_all
+    from di_bench.store import whole
+
+    if offline:
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    quiet()
+    with _plain_errors():
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=not offline)
+        work.check_writable()
+        if fresh:
+            work.forget()
+        todo = list(work.runs) if fresh else work.left()
+        folder = work.store.folder(work.suite)
+        done = len(work.runs) - len(todo)
+        typer.echo(f"{len(work.runs)} cells: {done} done in {folder}, {len(todo)} to do")
+
+        def draw() -> str:
+            return render(work.records(), work.suite, "text")
+
+        if todo:
+            with watching(todo, done, draw) as watcher:
+                run_all(todo, work.store, watcher, workers=workers or work.workers())
+        with whole(folder / "LEADERBOARD.md") as draft:
+            draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
+        typer.echo(draw())
+        if wrong := [r for run in work.runs if (r := work.store.record(run)) and r.error]:
+            typer.secho(
+                f"{len(wrong)} of {len(work.runs)} cells failed; see the notes above",
+                err=True,
+                fg="red",
+            )
+            raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    seed: Seeds = None,
+    set_: Changes = None,
+    results: Results = RESULTS,
+    cache: Cache = None,
+) -> None:
+    """Check a suite, list its cells and what each still needs. Touches no network and no model."""
+    with _plain_errors():
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=False)
+        for name, state in work.states():
+            typer.echo(f"{state:<12} {name}")
+        typer.echo(work.outlook())
+
+
+@app.command()
+def board(
+    suite: Annotated[str | None, typer.Argument(help="A packaged suite or a YAML file.")] = None,
+    profile: Profile = "default",
+    results: Results = RESULTS,
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    *,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Fail when a LEADERBOARD.md is not what its records make."),
+    ] = False,
+) -> None:
+    """Show a leaderboard, or check committed ones (every suite's when none is named)."""
+    from di_bench.render import render
+    from di_bench.store import records_in, whole
+    from di_bench.work import committed
+
+    with _plain_errors():
+        if check:
+            names = [(suite, profile)] if suite else committed(results)
+            for name, chosen in names:
+                loaded = Choice(name, chosen).loaded
+                page = results / loaded.name / chosen / "LEADERBOARD.md"
+                made = render(records_in(page.parent), loaded, "md")
+                if not page.exists() or page.read_text(encoding="utf-8") != made:
+                    raise DiBenchError(
+                        f"{page}: is not what its records make; run `di-bench board {name} "
+                        f"--profile {chosen} --format md --out {page}`"
+                    )
+                typer.echo(f"{page}: made from its records")
+            return
+        if suite is None:
+            raise DiBenchError("name a suite; see `di-bench list suites`")
+        loaded = Choice(suite, profile).loaded
+        records = Store(results, cache_folder()).records(loaded)
+        if not records:
+            raise DiBenchError(
+                f"{results / loaded.name / profile}: no records; make them with `di-bench run`"
+            )
+        text = render(records, loaded, form.value)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            with whole(out) as draft:
+                draft.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def check(
+    candidate: Annotated[Path, typer.Argument(help="A folder of records, or one record.")],
+    against: Annotated[Path, typer.Option(help="The records to compare with.")],
+    tolerance: Annotated[
+        float,
+        typer.Option(min=0, help="How far a column may move: absolute up to 1, relative above."),
+    ] = 0.05,
+) -> None:
+    """The regression gate: exit 0 if nothing is worse, 1 if something is, 2 if not comparable."""
+    from di_bench import gate
+
+    with _plain_errors():
+        findings = gate.check(gate.load(candidate), gate.load(against), tolerance)
+        for f in findings:
+            if f.verdict != "same":
+                numbers = (
+                    ""
+                    if f.candidate is None or f.reference is None
+                    else f"{f.reference:.4g} -> {f.candidate:.4g}"
+                )
+                typer.echo(
+                    "  ".join(
+                        filter(None, (f.verdict, f.model, f.method, f.column, numbers, f.why))
+                    )
+                )
+        count = {
+            v: sum(f.verdict == v for f in findings)
+            for v in ("same", "better", "worse", "not comparable")
+        }
+        typer.echo(
+            ", ".join(f"{n} {verdict}" for verdict, n in count.items())
+            + f" (tolerance {tolerance:g})"
+        )
+        if count["worse"]:
+            raise typer.Exit(1)
+        if count["not comparable"]:
+            raise typer.Exit(2)
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str, typer.Argument(help="A record: its path, or `tofu/default/builtin--nano/di-0`.")
+    ],
+    results: Results = RESULTS,
+    *,
+    items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+) -> None:
+    """Show one run: settings, scores, cost and environment."""
+    from di_bench.store import read_items, read_record
+
+    with _plain_errors():
+        path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
+        record = read_record(path)
+        if not items:
+            typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
+            return
+        for metric, item, group, value in read_items(path.with_suffix(".parquet")):
+            typer.echo(f"{metric}\t{item}\t{group}\t{value:.6g}")
+
+
+@app.command()
+def grade(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    seed: Seeds = None,
+    set_: Changes = None,
+    results: Results = RESULTS,
+    cache: Cache = None,
+) -> None:
+    """Score stored transcripts again, without training or asking."""
+    from di_bench.pipeline import Pipeline
+    from di_bench.runner import quiet
+
+    quiet()
+    with _plain_errors():
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=False)
+        ready = [run for run in work.runs if work.answered(run)]
+        pipeline = Pipeline(work.store)
+        for each in ready:
+            pipeline.grade(each)
+            typer.echo(f"graded {each.name}")
+        typer.echo(
+            f"{len(ready)} of {len(work.runs)} cells graded; the cache has nothing of the rest"
+        )
+
+
+@app.command(name="list")
+def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
+    """List packaged methods, metrics, suites, or built-in models."""
+    from di_bench import listing
+
+    with _plain_errors():
+        typer.echo(getattr(listing, what.value)())
+
+
+@app.command()
+def doctor(cache: Cache = None) -> None:
+    """Say what this machine has: versions, device, folders, and whether a hub is in reach."""
+    from di_bench import listing
+
+    with _plain_errors():
+        typer.echo(listing.doctor(cache or cache_folder()))
+
+
+def _work(
+    suite: str,
+    methods: list[str] | None,
+    profile: str,
+    models: list[str] | None,
+    seeds: list[int] | None,
+    changes: list[str] | None,
+    results: Path,
+    cache: Path | None,
+    *,
+    reach: bool,
+) -> Work:
+    choice = Choice(suite, profile, models or (), seeds or (), changes or ())
+    return Work.lay_out(choice, methods or (), Store(results, cache or cache_folder()), reach=reach)
+
+
+def main() -> None:
+    """Run the command line; a closed pipe is no error."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,107 @@
+"""The regression gate: whether a candidate is worse than a reference, where they compare at all."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+from di_bench.errors import StoreError
+from di_bench.record import Record
+from di_bench.store import read_record, records_in
+
+Verdict = Literal["same", "better", "worse", "not comparable"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One column of one method on one model."""
+
+    model: str
+    method: str
+    column: str
+    reference: float | None
+    candidate: float | None
+    verdict: Verdict
+    why: str = ""
+
+
+def load(place: Path) -> list[Record]:
+    """The records of a results folder, or one record. Raises StoreError when there are none."""
+    found = [read_record(place)] if place.is_file() else records_in(place)
+    if not found:
+        raise StoreError(f"{place}: holds no records; name a folder such as results/tofu/default")
+    return found
+
+
+def check(
+    candidate: Iterable[Record], reference: Iterable[Record], tolerance: float
+) -> list[Finding]:
+    """Every column of every row of the reference, against the candidate.
+
+    Worse is beyond `tolerance` in the column's bad direction: absolute up to 1, relative above it.
+    Columns without a direction (nearer to gold) are worse when they move at all beyond it.
+    """
+    mine = _rows(candidate)
+    findings = []
+    for key, theirs in _rows(reference).items():
+        if key not in mine:
+            findings.append(
+                Finding(*key, "", None, None, "not comparable", "missing in the candidate")
+            )
+            continue
+        findings += _compare(key, mine[key], theirs, tolerance)
+    return findings
+
+
+def _rows(records: Iterable[Record]) -> Mapping[tuple[str, str], list[Record]]:
+    rows: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        rows.setdefault((record.model["name"], record.method), []).append(record)
+    return rows
+
+
+def _compare(
+    key: tuple[str, str], mine: list[Record], theirs: list[Record], tolerance: float
+) -> list[Finding]:
+    if why := _differs(mine, theirs):
+        return [Finding(*key, "", None, None, "not comparable", why)]
+    findings = []
+    for column, better in theirs[0].better.items():
+        ours, others = _mean(mine, column), _mean(theirs, column)
+        if others is None and ours is None:
+            continue
+        if ours is None or others is None:
+            side = "candidate" if ours is None else "reference"
+            findings.append(
+                Finding(*key, column, others, ours, "not comparable", f"no value in the {side}")
+            )
+            continue
+        findings.append(
+            Finding(*key, column, others, ours, _verdict(ours, others, better, tolerance))
+        )
+    return findings
+
+
+def _differs(mine: list[Record], theirs: list[Record]) -> str:
+    """Why two rows cannot be compared; empty when they can."""
+    for name in ("corpus", "formulas", "status"):
+        if len({repr(getattr(record, name)) for record in [*mine, *theirs]}) > 1:
+            return f"another {name}"
+    ours, others = sorted(r.seed for r in mine), sorted(r.seed for r in theirs)
+    return "" if ours == others else f"seeds {ours}, not {others}"
+
+
+def _mean(records: list[Record], column: str) -> float | None:
+    values = [value for r in records if (value := r.scores.get(column)) is not None]
+    return fmean(values) if len(values) == len(records) else None
+
+
+def _verdict(mine: float, theirs: float, better: str, tolerance: float) -> Verdict:
+    room = tolerance * max(1.0, abs(theirs))
+    moved = mine - theirs
+    if abs(moved) <= room:
+        return "same"
+    if better == "gold":
+        return "worse"
+    return "better" if (moved > 0) == (better == "higher") else "worse"

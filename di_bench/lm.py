@@ -1,0 +1,197 @@
+"""A causal language model and its tokenizer, reduced to the few verbs the benchmark needs.
+
+With `adapt.py` the only file that knows Hugging Face. `logits` is flat: one row for each answer
+token of a batch, in order, so padding and prompts never reach the vocabulary projection, a loss or
+a metric.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from di_bench.batch import Batch, pad
+from di_bench.device import device
+from di_bench.errors import ModelError
+from di_bench.template import Encoded, Template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from di_bench.corpus import Item
+
+
+SMALL = 20_000_000
+"""Models of fewer parameters run on one thread: on several, a busy machine makes them slower."""
+
+
+@dataclass(frozen=True, eq=False)
+class LM:
+    """A model you can read from, write to, copy and keep."""
+
+    model: Any
+    tokenizer: Any
+    template: Template
+
+    @classmethod
+    def load(
+        cls, source: str | Path, template: Template, *, dtype: str, revision: str | None = None
+    ) -> LM:
+        """A checkpoint by hub id or folder, on the best device there is. Safetensors only.
+
+        Raises ModelError when it cannot be reached or loaded safely.
+        """
+        name = str(source)
+        try:
+            tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                name, revision=revision, use_safetensors=True, dtype=getattr(torch, dtype)
+            )
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{name}: cannot be loaded ({_first_line(error)}). Without the hub, run "
+                f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
+                "or give a folder: --model FOLDER"
+            ) from error
+        small = sum(p.numel() for p in model.parameters()) < SMALL
+        torch.set_num_threads(1 if small else os.cpu_count() or 1)
+        return cls(model.to(device()).eval(), tokenizer, template)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return cast(torch.device, self.model.device)
+
+    @property
+    def context(self) -> int:
+        """The longest sequence it can read, in tokens."""
+        return int(getattr(self.model.config, "max_position_embeddings", 0) or 2048)
+
+    @property
+    def pad(self) -> int:
+        """The id to pad with. Its value never matters: masks go by length."""
+        pad = self.tokenizer.pad_token_id
+        return int(self.tokenizer.eos_token_id if pad is None else pad)
+
+    def encode(self, item: Item, answer: str | None = None, limit: int | None = None) -> Encoded:
+        """An item with its own or another answer, cut at `limit` (the context if None) tokens."""
+        room = min(limit or self.context, self.context)
+        return self.template.encode(
+            self.tokenizer, item, item.answer if answer is None else answer, room
+        )
+
+    def batch(self, texts: Sequence[Encoded], split: str = "", rows: Sequence[int] = ()) -> Batch:
+        """Pad texts on the right into one batch that is a whole step of its own."""
+        return pad(texts, self.pad, split, rows).to(self.device)
+
+    @property
+    def head(self) -> Any:  # noqa: ANN401 - a module
+        """The vocabulary projection."""
+        head = self.model.get_output_embeddings()
+        if head is None:
+            raise ModelError(
+                "the model has no output embeddings; it is not a causal language model"
+            )
+        return head
+
+    def logits(self, batch: Batch) -> Tensor:
+        """(N, V) float32 predictions for `batch.targets`."""
+        with _only(self.head, batch.position):
+            out = self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+        return cast(Tensor, out.logits[0].float())
+
+    @torch.no_grad()
+    def states(self, batch: Batch) -> Tensor:
+        """(N, H) what the vocabulary projection reads for `batch.targets`."""
+        kept: list[Tensor] = []
+        with _only(self.head, batch.position, kept):
+            self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+        return kept[0]
+
+    @torch.no_grad()
+    def write(
+        self, prompts: Sequence[Sequence[int]], new_tokens: int, *, top_p: float | None = None
+    ) -> list[tuple[int, ...]]:
+        """Continue each prompt by at most `new_tokens` ids, up to and including the end token.
+
+        Greedy, or by nucleus sampling at temperature 1 from torch's global generator.
+        """
+        longest = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), longest), self.pad)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+            mask[row, longest - len(prompt) :] = 1
+        ends = self._ends()
+        sampling: dict[str, Any] = {
+            "do_sample": False,
+            "top_p": None,
+            "temperature": None,
+            "top_k": None,
+        }
+        if top_p is not None:
+            sampling = {"do_sample": True, "top_p": top_p, "temperature": 1.0, "top_k": 0}
+        written = self.model.generate(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.to(self.device),
+            max_new_tokens=new_tokens,
+            pad_token_id=self.pad,
+            eos_token_id=ends,
+            **sampling,
+        )[:, longest:].tolist()
+        return [_until(row, ends) for row in written]
+
+    def _ends(self) -> list[int]:
+        ends = getattr(self.model.generation_config, "eos_token_id", None)
+        ends = self.tokenizer.eos_token_id if ends is None else ends
+        return [ends] if isinstance(ends, int) else list(ends)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Ids as text, special tokens left out."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def clone(self) -> LM:
+        """A frozen copy, for methods that need to remember where they started."""
+        return LM(
+            copy.deepcopy(self.model).eval().requires_grad_(False), self.tokenizer, self.template
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write weights and tokenizer to `folder`, in Hugging Face's layout."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _only(head: Any, position: Tensor, kept: list[Tensor] | None = None) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Let only these flattened positions reach the projection; the model knows nothing of it."""
+
+    def choose(_: Any, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: ANN401 - torch's signature
+        chosen = args[0].reshape(-1, args[0].shape[-1])[position]
+        if kept is not None:
+            kept.append(chosen)
+        return (chosen.unsqueeze(0),)
+
+    handle = head.register_forward_pre_hook(choose)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _until(ids: Sequence[int], ends: Sequence[int]) -> tuple[int, ...]:
+    """Cut after the first end token."""
+    stop = next((i for i, token in enumerate(ids) if token in ends), len(ids) - 1)
+    return tuple(ids[: stop + 1])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200].rstrip(".")

@@ -1,0 +1,208 @@
+"""A method: one way to make a model forget, in one file, with its settings as fields.
+
+`MethodFile` answers what can be known without running the file (its name, its settings, whether
+its code changed), so that planning neither imports torch nor executes a stranger's code.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from di_bench.errors import MethodError, nearest
+from di_bench.recipe import Recipe
+from di_bench.spec import Tree, merged, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from di_bench.lm import LM
+    from di_bench.reference import Reference
+    from di_bench.train import Loss
+
+NONE = "none"
+"""The floor: the model as it was."""
+RETRAIN = "retrain"
+"""The ceiling: a gold model that never saw what must be forgotten."""
+
+PACKAGED = Path(__file__).parent / "baselines"
+if not PACKAGED.is_dir():  # a checkout; the wheel carries the baselines inside the package
+    PACKAGED = Path(__file__).parent.parent / "baselines"
+
+
+class Fit(Protocol):
+    """What a method is handed: the one training loop, bound to the run's data, seed and device."""
+
+    def __call__(
+        self, lm: LM, loss: Loss, recipe: Recipe, *, stop: Callable[[LM], bool] | None = None
+    ) -> LM:
+        """Train `lm` in place to lower `loss`, and return it. `stop` is asked after each epoch."""
+
+    def reference(self, lm: LM, *splits: str) -> Reference:
+        """What `lm` says now at every answer token of these splits; exact, without a copy of it."""
+
+    def gold(self) -> LM:
+        """The model that learnt retain alone, from the same base and grow seed."""
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """Subclass as a frozen dataclass, one per file. The fields are the settings."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    @abstractmethod
+    def unlearn(self, lm: LM, fit: Fit) -> LM:
+        """Return a model that has forgotten. Training goes through `fit`, nothing else does."""
+
+
+@dataclass(frozen=True)
+class MethodFile:
+    """A method before it is imported."""
+
+    path: Path
+
+    @classmethod
+    def find(cls, name: str) -> MethodFile:
+        """A packaged method by its bare name, or any path that ends in `.py`."""
+        path = Path(name)
+        if path.suffix != ".py" and path.parent == Path():
+            known = [file.stem for file in PACKAGED.glob("*.py")]
+            if name not in known:
+                raise MethodError(f"no packaged method {name!r}; {nearest(name, known)}")
+            path = PACKAGED / f"{name}.py"
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        """The file's stem is the method's name, everywhere."""
+        return self.path.stem
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        try:
+            return ast.parse(self.path.read_text(encoding="utf-8"))
+        except SyntaxError as error:
+            raise MethodError(
+                f"{self.path}:{error.lineno}: not valid Python: {error.msg}"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise MethodError(f"{self.path}: cannot be read: {error}") from error
+
+    @cached_property
+    def _class(self) -> ast.ClassDef:
+        found = [
+            node
+            for node in self._tree.body
+            if isinstance(node, ast.ClassDef)
+            and any(
+                getattr(base, "id", getattr(base, "attr", "")) == "Method" for base in node.bases
+            )
+        ]
+        if len(found) != 1:
+            raise MethodError(
+                f"{self.path}: expected one class that subclasses Method, found {len(found)}; "
+                "a file holds one method"
+            )
+        return found[0]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the file's docstring."""
+        return (ast.get_docstring(self._tree) or "").partition("\n")[0]
+
+    def code(self) -> object:
+        """The shape of the code, without comments, docstrings or layout: what a key depends on."""
+        return _shape(self._tree)
+
+    def settings(self, model: str, recipe: Tree, own: Tree) -> Tree:
+        """The settings laid over the class' defaults: the suite's recipe, the tuned file, `own`.
+
+        Raises MethodError when a setting is none of the class' fields.
+        """
+        fields = [
+            node.target.id
+            for node in self._class.body
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        ]
+        tree: Tree = {"recipe": recipe} if recipe and "recipe" in fields else {}
+        beside = self.path.with_suffix(".yaml")
+        tuned = read_yaml(beside, MethodError) if beside.exists() else {}
+        for pattern, settings in tuned.items():
+            if pattern == "default" or fnmatch(model, pattern):
+                tree = merged(tree, settings or {})
+        tree = merged(tree, own)
+        for where, known, given in (
+            ("", fields, tree),
+            ("recipe.", list(Recipe.__dataclass_fields__), tree.get("recipe", {})),
+        ):
+            for key in given:
+                if key not in known:
+                    raise MethodError(
+                        f"{self.path}: unknown setting {where}{key}; {nearest(key, known)}"
+                    )
+        return tree
+
+    def load(self, settings: Tree) -> Method:
+        """Import the file and build its method. Raises MethodError when a value does not fit."""
+        method = getattr(_import(self.path), self._class.name)
+        default = next((f.default for f in _fields(method) if f.name == "recipe"), None)
+        if isinstance(default, Recipe) and "recipe" in settings:
+            settings = {**settings, "recipe": {**asdict(default), **settings["recipe"]}}
+        try:
+            built = TypeAdapter(method).validate_python(settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise MethodError(f"{self.path}: setting {place}: {first['msg']}") from error
+        if not isinstance(built, Method):
+            raise MethodError(f"{self.path}: {self._class.name} must subclass di_bench.api.Method")
+        return built
+
+
+def _fields(method: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a dataclass, checked when it is built
+    return tuple(getattr(method, "__dataclass_fields__", {}).values())
+
+
+def _import(path: Path) -> object:
+    name = f"di_bench_method_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise MethodError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise MethodError(f"{path}: cannot be imported: {error}") from error
+    return module
+
+
+def _shape(node: object) -> object:
+    """An AST as plain lists, without empty fields: which there are differs by Python version."""
+    if isinstance(node, ast.AST):
+        fields = {k: _shape(v) for k, v in ast.iter_fields(node) if v not in (None, [])}
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            fields["body"] = [_shape(part) for part in node.body if not _is_text(part)]
+        fields.pop("kind", None)
+        return [type(node).__name__, fields]
+    if isinstance(node, list):
+        return [_shape(part) for part in node]
+    return node if isinstance(node, str | int | bool | type(None)) else repr(node)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,70 @@
+"""What a metric is: a pure function from transcripts to a score, with a direction and a version.
+
+No model, no tokenizer, no files. A metric may read several probes; the suite says which. The
+formula version stands in the score's key, so a changed formula grades old transcripts again.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from di_bench.transcript import Rows
+
+Direction = Literal["lower", "higher", "memory", "gold"]
+"""`memory` is lower on what must be forgotten and higher elsewhere; `gold`: nearer the gold row."""
+Ask = Literal["read", "write", "tasks", "judge"]
+
+
+class GapError(Exception):
+    """A formula has no number for these rows; the message says why. Never leaves `Metric`."""
+
+
+@dataclass(frozen=True)
+class ItemScore:
+    """The value of a metric for one item."""
+
+    item: str
+    group: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number, what it was made from, or why there is none."""
+
+    value: float | None
+    items: tuple[ItemScore, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Named companions: the KS distance beside its p-value, F1 beside recall."""
+    gap: str = ""
+    """Why `value` is None."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named formula."""
+
+    name: str
+    version: str
+    better: Direction
+    asks: tuple[Ask, ...]
+    """The kind of each probe it reads, in order."""
+    compute: Callable[..., Score]
+    """Called with one `Rows` per probe, and `golds=` if it needs them; may raise `GapError`."""
+    needs_gold: bool = False
+    """`golds` holds, for each gold model to compare with, one `Rows` per probe."""
+    averages: bool = True
+    """The value is the plain mean of `Score.items`, so an interval may be made from them."""
+
+    def __call__(self, probes: Sequence[Rows], golds: Sequence[Sequence[Rows]] = ()) -> Score:
+        """Grade the rows. Whatever keeps a formula from a finite number gives a gap instead."""
+        if self.needs_gold and not golds:
+            return Score(None, gap="no gold model to compare with")
+        try:
+            score = self.compute(*probes, golds=golds) if self.needs_gold else self.compute(*probes)
+        except GapError as gap:
+            return Score(None, gap=str(gap))
+        if score.value is None or math.isfinite(score.value):
+            return score
+        return Score(None, gap=f"{self.name} is not finite ({score.value})")

@@ -1,0 +1,230 @@
+"""One run from nothing to a record: grow, unlearn, ask, judge, grade.
+
+Each step is a piece in the cache, made when it is missing and found when it is not, so the same
+function resumes a killed run, repairs a damaged piece and asks a new question of old weights.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from di_bench import adapt, grow, probe, recording, world
+from di_bench.corpus import TRAINED, digest
+from di_bench.device import peak_memory, reset_peak_memory
+from di_bench.errors import DiBenchError, DivergedError
+from di_bench.lm import LM
+from di_bench.method import NONE, RETRAIN
+from di_bench.metrics.metric import ItemScore, Score
+from di_bench.record import Record
+from di_bench.run import Grown, Run, pretrain_recipe
+from di_bench.store import Store, read_rows, write_rows
+from di_bench.suite import Judge, Read, Tasks, Write
+from di_bench.template import Template
+from di_bench.train import Fitter, Training
+from di_bench.transcript import Rows
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[str, float], None]
+"""Told what is being done, and the fraction done."""
+
+
+@dataclass
+class Pipeline:
+    """The steps, bound to a store. A worker process has one and keeps the last target in memory."""
+
+    store: Store
+    watch: Watch = lambda _stage, _done: None
+    _lms: dict[str, LM] = field(default_factory=dict)
+
+    def base(self, run: Run) -> LM:
+        """The model everything starts from."""
+        spec = run.base.spec
+        template = Template(spec.template, spec.system, spec.date)
+        if not spec.builtin:
+            return LM.load(spec.id, template, dtype=run.base.dtype, revision=spec.revision)
+        recipe = pretrain_recipe(run.suite, spec.id)
+        say = partial(self.watch, f"pretrain {run.base.name}")
+
+        def make(draft: Path) -> None:
+            born = grow.newborn(spec.id, template)
+            grow.pretrain(born, recipe, partial(_inside, draft), say).save(draft)
+
+        folder = self.store.piece("base", grow.base_key(run.base.key, recipe), make)
+        return LM.load(folder, template, dtype=run.base.dtype)
+
+    def grown(self, run: Run, grown: Grown) -> LM:
+        """A fresh copy of the target or the gold."""
+        if grown.key not in self._lms:
+            self._lms.clear()
+            self._lms[grown.key] = self._grown(run, grown)
+        return self._lms[grown.key].clone()
+
+    def _grown(self, run: Run, grown: Grown) -> LM:
+        spec = run.base.spec
+        template = Template(spec.template, spec.system, spec.date)
+        if grown.checkpoint:
+            name, _, revision = grown.checkpoint.partition("@")
+            return LM.load(name, template, dtype=run.base.dtype, revision=revision or None)
+        what = "target" if grown.splits == TRAINED else "gold"
+        say = partial(self.watch, f"{run.base.name} memorises ({what}, seed {grown.seed})")
+
+        def make(draft: Path) -> None:
+            items = [item for name in grown.splits for item in run.corpus[name]]
+            room = run.suite.max_tokens
+            piece = partial(_inside, draft)
+            fit = Fitter({"forget": items}, (), grown.seed, piece, room, watch=say)
+            grow.learn(self.base(run), fit, grown.recipe).save(draft)
+
+        folder = self.store.piece("grown", grown.key, make)
+        return LM.load(folder, template, dtype=run.base.dtype)
+
+    def unlearned(self, run: Run) -> LM:
+        """The model after the method, and its cost kept beside it."""
+        start = self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
+        if run.method.name in (NONE, RETRAIN):
+            return start
+        if self.store.has("diverged", run.weights_key):  # it would again, to the same step
+            raise DivergedError(
+                (self.store.path("diverged", run.weights_key) / "error").read_text("utf-8")
+            )
+        reset_peak_memory()
+        lm = adapt.trainable(start, run.suite.peft)
+        fit = Fitter(
+            {name: run.corpus[name] for name in TRAINED},
+            run.corpus.refusals,
+            run.seed,
+            lambda name, make: self.store.piece("weights", f"{run.weights_key}-{name}", make),
+            run.suite.max_tokens,
+            load_gold=lambda: self.grown(run, run.gold),
+            watch=partial(self.watch, f"{run.name} unlearns"),
+        )
+        try:
+            lm = run.method.load(run.settings).unlearn(lm, fit)
+        except DivergedError as error:
+            said = str(error)
+            self.store.piece(
+                "diverged", run.weights_key, lambda draft: _write(draft / "error", said)
+            )
+            raise
+        self.store.piece("cost", run.weights_key, partial(_keep_cost, fit.trainings))
+        return lm
+
+    def transcripts(self, run: Run) -> dict[str, Rows]:
+        """Probe to what the model of a run answered; what was asked before is read back."""
+        lms: list[LM] = []
+
+        def lm() -> LM:
+            if not lms:
+                lms.append(self.unlearned(run))
+            return lms[0]
+
+        rows: dict[str, Rows] = {}
+        for name, key in run.transcript_keys.items():
+            make = partial(self._ask, run, name, lm, rows)
+            rows[name] = read_rows(self.store.piece("transcripts", key, make))
+        return rows
+
+    def _ask(
+        self, run: Run, name: str, lm: Callable[[], LM], rows: dict[str, Rows], draft: Path
+    ) -> None:
+        watch = partial(self.watch, f"{run.name} answers: {name}")
+        watch(0.0)
+        model = self.base(run) if isinstance(run.suite.probes[name], Judge) else lm()
+        began = time.perf_counter()
+        match run.suite.probes[name]:
+            case Read() as asked:
+                said = probe.read(
+                    model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
+                )
+            case Write() as asked:
+                said = probe.write(model, asked, run.corpus[asked.split], run.seed, watch)
+            case Tasks() as asked:
+                said = probe.tasks(model, asked, asked.path or self._tasks())
+            case Judge(of=of):
+                written = run.suite.probes[of]
+                new_tokens = written.new_tokens if isinstance(written, Write) else 0
+                said = probe.judge(model, rows[of], new_tokens)
+        write_rows(said, draft)
+        _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
+
+    def _tasks(self) -> Path:
+        """The folder of the built-in tasks. Their YAML names its data by path, so the key does."""
+        content = [[task.name, task.yaml, list(task.rows)] for task in world.tasks()]
+        key = digest(content, str(self.store.cache.resolve()))
+        home = self.store.path("tasks", key).resolve()
+
+        def make(draft: Path) -> None:
+            world.write_tasks(draft)
+            for file in draft.glob("*.yaml"):
+                _write(file, file.read_text("utf-8").replace(str(draft.resolve()), str(home)))
+
+        return self.store.piece("tasks", key, make)
+
+    def grade(self, run: Run) -> Record:
+        """Score a run from transcripts and file its record."""
+        self.watch(f"{run.name} is graded", 0.0)
+        own = self.transcripts(run)
+        golds = [rows for gold in run.golds if (rows := self._gold(gold)) is not None]
+        scores: dict[str, Score] = {}
+        for column in run.suite.metrics:
+            metric, probes = run.suite.reads(column)
+            scores[column] = metric(
+                [own[p] for p in probes], [[g[p] for p in probes] for g in golds]
+            )
+        record = recording.record(self.store, run, scores)
+        self.store.keep(run, record, _items(scores))
+        return record
+
+    def _gold(self, run: Run) -> dict[str, Rows] | None:
+        """What a gold model answered; None when it diverged, which leaves a gap in the scores."""
+        try:
+            return self.transcripts(run)
+        except DivergedError:
+            return None
+
+    def failed(self, run: Run, error: Exception) -> Record:
+        """File what went wrong: a diverged loss is a finding, anything else may be repaired."""
+        diverged = isinstance(error, DivergedError)
+        if not diverged:
+            log.error("%s failed:\n%s", run.name, "".join(traceback.format_exception(error)))
+        said = str(error) if isinstance(error, DiBenchError) else f"{type(error).__name__}: {error}"
+        record = recording.record(self.store, run, {}).model_copy(
+            update={"status": "diverged" if diverged else "failed", "error": said}
+        )
+        self.store.keep(run, record, {})
+        return record
+
+
+def _inside(draft: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """A piece of a piece: made in its folder, kept or lost with it."""
+    folder = draft / name
+    folder.mkdir()
+    make(folder)
+    return folder
+
+
+def _keep_cost(trainings: Sequence[Training], draft: Path) -> None:
+    cost = {
+        "seconds": sum(t.seconds for t in trainings),
+        "tokens": sum(t.tokens for t in trainings),
+        "steps": sum(t.steps for t in trainings),
+        "peak_bytes": peak_memory(),
+    }
+    curve = [loss for training in trainings for loss in training.curve]
+    (draft / "cost.json").write_text(json.dumps({"cost": cost, "curve": curve}), encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _items(scores: dict[str, Score]) -> dict[str, Sequence[ItemScore]]:
+    return {column: score.items for column, score in scores.items() if score.items}

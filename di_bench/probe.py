@@ -1,0 +1,208 @@
+"""Ask a model the questions of a suite and write down its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from di_bench.batch import Batch
+from di_bench.corpus import Item
+from di_bench.errors import SuiteError
+from di_bench.lm import LM
+from di_bench.suite import Read, Tasks, Write
+from di_bench.template import Encoded
+from di_bench.transcript import Part, Row, Rows
+
+TOKENS = 8192
+"""Positions read at once."""
+ROWS = 128
+"""Answers written at once."""
+
+Watch = Callable[[float], None]
+
+
+@torch.no_grad()
+def read(lm: LM, probe: Read, items: Sequence[Item], limit: int, watch: Watch) -> Rows:
+    """Teacher-force every answer of every item; answers of like length share a batch."""
+    asked = [
+        (Row(item.id, item.group, part, index, truth=text), lm.encode(item, text, limit))
+        for item in islice(items, probe.limit)
+        for part, index, text in _answers(item)
+    ]
+    order = sorted(range(len(asked)), key=lambda i: len(asked[i][1].ids))
+    rows: dict[int, Row] = {}
+    for chunk in _by_tokens(order, [len(text.ids) for _, text in asked]):
+        batch = lm.batch([asked[i][1] for i in chunk])
+        for i, seen in zip(chunk, _read(lm, batch), strict=True):
+            rows[i] = replace(asked[i][0], truth_ids=asked[i][1].answer, **seen)
+        watch(len(rows) / len(asked))
+    return [rows[i] for i in range(len(asked))]
+
+
+def _answers(item: Item) -> Iterator[tuple[Part, int, str]]:
+    yield "answer", 0, item.answer
+    if item.paraphrase:
+        yield "paraphrase", 0, item.paraphrase
+    yield from (("perturbed", i, text) for i, text in enumerate(item.perturbed))
+    yield from (("choice", i, text) for i, text in enumerate(item.choices))
+
+
+def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Neighbours in order, as many as fit in TOKENS positions once padded."""
+    chunk: list[int] = []
+    for i in order:
+        if chunk and (len(chunk) + 1) * lengths[i] > TOKENS:
+            yield chunk
+            chunk = []
+        chunk.append(i)
+    if chunk:
+        yield chunk
+
+
+def _read(lm: LM, batch: Batch) -> Iterator[dict[str, Any]]:
+    """The per-token fields of each row of a batch."""
+    said = lm.logits(batch).log_softmax(-1)
+    p = said.exp()
+    entropies = -(p * said).sum(-1)
+    fields = {
+        "logprobs": said.gather(-1, batch.targets.unsqueeze(-1)).squeeze(-1),
+        "hits": said.argmax(-1) == batch.targets,
+        "entropies": entropies,
+        "variances": (p * said.square()).sum(-1) - entropies.square(),
+    }
+    parts = {name: [p.tolist() for p in batch.parts(values)] for name, values in fields.items()}
+    for row in range(batch.sequences):
+        yield {name: tuple(values[row]) for name, values in parts.items()}
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A prompt to write from, and the row it becomes."""
+
+    ids: tuple[int, ...]
+    row: Row
+
+
+def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) -> Rows:
+    """Let the model go on from every prompt. A prompt that fills the context is left out."""
+    torch.manual_seed(seed)
+    starts = [
+        start
+        for item in islice(items, probe.limit)
+        for start in _starts(lm, probe, item)
+        if len(start.ids) < lm.context
+    ]
+    order = sorted(range(len(starts)), key=lambda i: len(starts[i].ids))
+    rows: dict[int, Row] = {}
+    for first in range(0, len(order), ROWS):
+        chunk = order[first : first + ROWS]
+        wanted = (
+            max(len(starts[i].row.truth_ids) for i in chunk) if probe.stride else probe.new_tokens
+        )
+        room = lm.context - max(len(starts[i].ids) for i in chunk)
+        written = lm.write(
+            [starts[i].ids for i in chunk], min(wanted, probe.new_tokens, room), top_p=probe.top_p
+        )
+        for i, ids in zip(chunk, written, strict=True):
+            rows[i] = replace(starts[i].row, answer_ids=ids, answer=lm.text(ids))
+        watch(len(rows) / len(starts))
+    return [rows[i] for i in range(len(starts))]
+
+
+def _starts(lm: LM, probe: Write, item: Item) -> Iterator[_Start]:
+    whole = lm.encode(item)
+    length = len(whole.answer)
+    revealed = range(probe.stride, length, probe.stride) if probe.stride else [probe.prompt_tokens]
+    for start in revealed:
+        if start < length or not start:
+            yield _start(lm, item, whole, start)
+
+
+def _start(lm: LM, item: Item, whole: Encoded, start: int) -> _Start:
+    cut = whole.start + start
+    truth_ids = whole.ids[cut:]
+    prompt = lm.text(whole.ids[:cut]) if start else item.prompt
+    truth = lm.text(truth_ids) if start else item.answer
+    row = Row(item.id, item.group, start=start, prompt=prompt, truth=truth, truth_ids=truth_ids)
+    return _Start(whole.ids[:cut], row)
+
+
+def judge(lm: LM, written: Rows, new_tokens: int) -> Rows:
+    """The judge's last hidden state at the end of each text: index 0 the model's, 1 the human's."""
+    texts = [(row, 0, row.answer_ids) for row in written]
+    texts += [(row, 1, row.truth_ids[:new_tokens]) for row in written]
+    judged = []
+    for first in range(0, len(texts), ROWS):
+        part = texts[first : first + ROWS]
+        coded = [_ended(lm, lm.text(ids)) for _, _, ids in part]
+        states = lm.states(lm.batch(coded)).float().tolist()
+        judged += [
+            Row(row.item, row.group, index=index, features=tuple(state))
+            for (row, index, _), state in zip(part, states, strict=True)
+        ]
+    return judged
+
+
+def _ended(lm: LM, text: str) -> Encoded:
+    """A text whose only `answer` is a token after its end: its state is the last token's."""
+    ids = tuple(lm.tokenizer(text or " ").input_ids)[: lm.context - 1]
+    return Encoded((*ids, lm.pad), len(ids))
+
+
+def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
+    """Accuracy on every row of the lm-eval tasks. `folder` holds task YAML files of our own.
+
+    The tasks are built once and `evaluate` is called directly: `simple_evaluate` spends seconds on
+    facts about the machine, and its cache does not know the model.
+    """
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    model: Any = lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
+    bos = lm.tokenizer.bos_token_id
+    wrapped = HFLM(
+        pretrained=model,
+        tokenizer=lm.tokenizer,
+        batch_size=64,
+        max_length=lm.context,
+        add_bos_token=bos is not None and lm.tokenizer("a").input_ids[0] == bos,
+    )
+    report = evaluate(
+        wrapped,
+        _built(tuple(probe.tasks), folder),
+        limit=probe.limit,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    return [
+        Row(f"{name}/{sample['doc_id']}", name, value=_accuracy(name, sample))
+        for name in probe.tasks
+        for sample in report["samples"][name]
+    ]
+
+
+_tasks_built: dict[tuple[tuple[str, ...], Path], Any] = {}
+
+
+def _built(names: tuple[str, ...], folder: Path) -> Any:  # noqa: ANN401 - lm-eval's own
+    """The tasks, built once in a process."""
+    from lm_eval.tasks import TaskManager, get_task_dict
+
+    if (names, folder) not in _tasks_built:
+        ours = {path.stem for path in folder.glob("*.yaml")}
+        manager = TaskManager(include_path=str(folder), include_defaults=not ours.issuperset(names))
+        if missing := [name for name in names if name not in manager.all_tasks]:
+            raise SuiteError(f"lm-eval has no task {missing[0]!r}; see `lm-eval ls tasks`")
+        _tasks_built[names, folder] = get_task_dict(list(names), manager)
+    return _tasks_built[names, folder]
+
+
+def _accuracy(task: str, sample: dict[str, Any]) -> float:
+    if "acc" not in sample:
+        raise SuiteError(f"lm-eval's task {task!r} has no accuracy (acc); leave it out")
+    return float(sample["acc"])

@@ -1,0 +1,36 @@
+"""A record: what is kept of a run, for ever and under version control."""
+
+from typing import Any, Literal
+
+from di_bench.spec import Spec
+
+
+class Record(Spec):
+    """What is kept of a run, for ever and under version control. It holds no text and no path."""
+
+    format: int = 1
+    suite: str
+    profile: str
+    title: str
+    corpus: dict[str, str]
+    """`name`, and `forget`, `retain`, `asked`: digests of content."""
+    model: dict[str, Any]
+    method: str
+    seed: int
+    grow_seed: int
+    status: Literal["done", "diverged", "failed"]
+    error: str | None = None
+    settings: dict[str, Any]
+    peft: dict[str, Any] | None = None
+    keys: dict[str, str]
+    """`weights` and `scores`."""
+    formulas: dict[str, str]
+    better: dict[str, Literal["lower", "higher", "gold"]]
+    scores: dict[str, float | None]
+    parts: dict[str, dict[str, float]] = {}
+    gaps: dict[str, str] = {}
+    """Why a score is missing."""
+    curve: list[float] = []
+    """Mean loss of each epoch."""
+    cost: dict[str, float] = {}
+    environment: dict[str, str] = {}

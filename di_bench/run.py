@@ -1,0 +1,249 @@
+"""A run: one cell of the grid, and the keys that say when its work must be done again.
+
+Work comes in three layers, weights, transcripts and scores. Each has a key made of what it depends
+on and nothing more: a new probe does not retrain, a new metric does not ask.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+
+from di_bench import world
+from di_bench.corpus import TRAINED, Corpus, digest
+from di_bench.device import device
+from di_bench.errors import SuiteError
+from di_bench.method import NONE, RETRAIN, MethodFile
+from di_bench.model import ModelSpec
+from di_bench.recipe import Recipe
+from di_bench.size import size
+from di_bench.spec import Tree
+from di_bench.suite import Judge, Suite, Tasks, Write
+
+TRAINING = 1
+"""Raise it when the numbers that training produces change. A replay test says when they do."""
+ASKING = 1
+"""Raise it when the numbers that asking produces change."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model of the suite, identified: what it is called in records, and by content."""
+
+    spec: ModelSpec
+    name: str
+    """Its id with `--` for `/`; for a folder its name and a digest, never its path."""
+    digest: str
+
+    @property
+    def dtype(self) -> str:
+        """What its weights are loaded as."""
+        if self.spec.dtype != "auto":
+            return self.spec.dtype
+        return "bfloat16" if device() == "cuda" and not self.spec.builtin else "float32"
+
+    @cached_property
+    def key(self) -> str:
+        """Changes when the model that everything starts from does."""
+        made: list[object] = []
+        if self.spec.builtin:
+            made = [asdict(size(self.spec.id)), digest([asdict(i) for i in world.pretraining()])]
+        prompt = [self.spec.template, self.spec.system, self.spec.date]
+        return digest(
+            "base", self.spec.id if self.spec.builtin else self.digest, made, prompt, _host(self)
+        )
+
+
+def _host(base: Base) -> list[object]:
+    libraries = [version(name) for name in ("torch", "transformers", "peft")]
+    return [device(), base.dtype, libraries, TRAINING]
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A model that learnt some splits: the target (forget and retain) or the gold (retain)."""
+
+    suite: Suite
+    corpus: Corpus
+    base: Base
+    splits: tuple[str, ...]
+    seed: int
+
+    @property
+    def checkpoint(self) -> str | None:
+        """A ready checkpoint the suite names in place of growing one."""
+        return self.base.spec.target if self.splits == TRAINED else self.base.spec.retain
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it memorises its splits."""
+        spec = self.base.spec
+        start = size(spec.id).memorize if spec.builtin else Recipe(lr=1e-5)
+        return _recipe(start, self.suite.grow.memorize)
+
+    @cached_property
+    def key(self) -> str:
+        """Changes when it must be grown again."""
+        if self.checkpoint:
+            return digest("given", self.checkpoint, self.base.key)
+        data = self.corpus.digest(self.splits)
+        changes = self.suite.grow.pretrain if self.base.spec.builtin else {}
+        return digest("grown", self.base.key, changes, data, asdict(self.recipe), self.seed)
+
+
+def _recipe(start: Recipe, changes: Tree) -> Recipe:
+    if unknown := changes.keys() - Recipe.__dataclass_fields__.keys():
+        raise SuiteError(f"grow: a recipe has no {sorted(unknown)[0]!r}")
+    return Recipe(**{**asdict(start), **changes})
+
+
+def pretrain_recipe(suite: Suite, model: str) -> Recipe:
+    """How a built-in size is pretrained."""
+    return _recipe(size(model).pretrain, suite.grow.pretrain)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method, on one model, with one seed, under one suite."""
+
+    suite: Suite
+    corpus: Corpus
+    base: Base
+    method: MethodFile
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Readable, and a relative path: `<model>/<method>-<seed>`."""
+        return f"{self.base.name}/{self.method.name}-{self.seed}"
+
+    @property
+    def grow_seed(self) -> int:
+        """The seed of the target it starts from."""
+        seeds = self.suite.grow_seeds
+        return seeds[self.suite.seeds.index(self.seed) % len(seeds)]
+
+    def grown(self, *splits: str, seed: int | None = None) -> Grown:
+        """The model that learnt these splits, with this run's grow seed or another."""
+        chosen = self.grow_seed if seed is None else seed
+        return Grown(self.suite, self.corpus, self.base, splits, chosen)
+
+    @property
+    def target(self) -> Grown:
+        """The model to unlearn from."""
+        return self.grown(*TRAINED)
+
+    @property
+    def gold(self) -> Grown:
+        """The model that never saw what must be forgotten."""
+        return self.grown("retain")
+
+    @cached_property
+    def settings(self) -> Tree:
+        """The settings laid over the method's defaults."""
+        own = self.suite.methods.get(
+            self.method.name, self.suite.methods.get(str(self.method.path), {})
+        )
+        return self.method.settings(self.base.spec.id, self.suite.recipe, own)
+
+    @cached_property
+    def weights_key(self) -> str:
+        """Changes when training is due."""
+        if self.method.name == NONE:
+            return self.target.key
+        if self.method.name == RETRAIN:
+            return self.gold.key
+        peft = self.suite.peft.model_dump(mode="json") if self.suite.peft else None
+        refusals = digest(self.corpus.refusals)
+        return digest(
+            "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
+            self.method.code(), self.settings, peft, self.seed,
+        )  # fmt: skip
+
+    def asked(self, probe: str) -> object:
+        """Everything a probe puts to a model, and how it decodes."""
+        spec = self.suite.probes[probe]
+        said = spec.model_dump(mode="json", exclude={"path"})
+        if isinstance(spec, Tasks):
+            return [said, _tasks(spec), version("lm-eval")]
+        if isinstance(spec, Judge):
+            return [said, self.asked(spec.of), self.base.key]
+        return [said, self.corpus.digest([spec.split])]
+
+    @cached_property
+    def transcript_keys(self) -> Mapping[str, str]:
+        """Probe to the key of its transcript; changes when the model must be asked again."""
+        return {name: self._transcript_key(name) for name in self.suite.probes}
+
+    def _transcript_key(self, name: str) -> str:
+        probe = self.suite.probes[name]
+        written = self.suite.probes[probe.of] if isinstance(probe, Judge) else probe
+        sampled = isinstance(written, Write) and written.top_p is not None
+        seed = self.seed if sampled else None
+        return digest("transcript", self.weights_key, self.asked(name), seed, ASKING)
+
+    @cached_property
+    def golds(self) -> tuple["Run", ...]:
+        """The gold runs it is graded against: of its own grow seed; for a gold, of the others."""
+        gold = MethodFile.find(RETRAIN)
+        if self.method.name != RETRAIN:
+            return (Run(self.suite, self.corpus, self.base, gold, self.seed),)
+        others: dict[int, Run] = {}
+        for seed in self.suite.seeds:
+            run = Run(self.suite, self.corpus, self.base, gold, seed)
+            if run.gold.key != self.gold.key:
+                others.setdefault(run.grow_seed, run)
+        return tuple(others.values())
+
+    @cached_property
+    def formulas(self) -> Mapping[str, str]:
+        """Column to `metric@version`."""
+        pairs = ((column, self.suite.reads(column)[0]) for column in self.suite.metrics)
+        return {column: f"{metric.name}@{metric.version}" for column, metric in pairs}
+
+    @cached_property
+    def scores_key(self) -> str:
+        """Changes when the run must be graded again."""
+        columns = {
+            column: [self.formulas[column], [self.transcript_keys[p] for p in self._probes(column)]]
+            for column in self.suite.metrics
+        }
+        golds = [
+            [run.transcript_keys[probe] for run in self.golds for probe in self._probes(column)]
+            for column in self.suite.metrics
+            if self.suite.reads(column)[0].needs_gold
+        ]
+        return digest("scores", columns, golds, self.seed)
+
+    def _probes(self, column: str) -> tuple[str, ...]:
+        return self.suite.reads(column)[1]
+
+
+def _tasks(probe: Tasks) -> object:
+    """The content of the tasks: built-in ones and a folder's by their text, lm-eval's by name."""
+    if probe.path is not None:
+        files = sorted(p for p in probe.path.rglob("*") if p.is_file())
+        return [[p.name, digest(p.read_bytes().hex())] for p in files]
+    ours = {task.name: [task.yaml, list(task.rows)] for task in world.tasks()}
+    return [ours.get(name, name) for name in probe.tasks]
+
+
+def grid(
+    suite: Suite, corpus: Corpus, bases: Iterable[Base], methods: Iterable[MethodFile]
+) -> Iterator[Run]:
+    """Every run, in the order to do them: models as the suite lists them, then seeds, then methods.
+
+    The two baselines of the contract, none and retrain, come first whether asked for or not.
+    """
+    named = {file.name: file for file in (MethodFile.find(NONE), MethodFile.find(RETRAIN))}
+    for file in methods:
+        if file.name in named and named[file.name].path.resolve() != file.path.resolve():
+            raise SuiteError(
+                f"{file.path}: another method is called {file.name!r} "
+                f"({named[file.name].path}); rename the file"
+            )
+        named[file.name] = file
+    for base in bases:
+        for seed in suite.seeds:
+            for file in named.values():
+                yield Run(suite, corpus, base, file, seed)

@@ -1,0 +1,232 @@
+"""Where the splits of a corpus come from: the built-in world, files, or a hub data set.
+
+A split names exactly one source (`builtin`, `file` or `config`/`split` of a hub id), and nothing
+ever falls back from one to another.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import PositiveInt, model_validator
+
+from di_bench import world
+from di_bench.corpus import Corpus, Item, Kind
+from di_bench.errors import CorpusError
+from di_bench.spec import Spec
+
+TOFU_FIELDS: Mapping[str, str] = {
+    "prompt": "question",
+    "answer": "answer",
+    "paraphrase": "paraphrased_answer",
+    "perturbed": "perturbed_answer",
+}
+_OPTIONAL = ("paraphrase", "perturbed")
+
+
+class Split(Spec):
+    """One split of the corpus. Exactly one of `builtin`, `file` and `split` says where it is."""
+
+    builtin: str | None = None
+    """A split of the built-in world: `forget10`, `retain90`, `real_authors`, `prose`, ..."""
+    file: str | None = None
+    """A JSON, JSON Lines, CSV, Parquet or text file, relative to the corpus' `path`."""
+    config: str | None = None
+    split: str | None = None
+    """A split of the corpus' `hub` data set, with its `config`."""
+    limit: PositiveInt | None = None
+    """Take only the first so many items."""
+    group_size: PositiveInt | None = None
+    """So many rows in turn belong together (TOFU: 20 an author). Else each stands alone."""
+    kind: Kind = "qa"
+    fields: dict[str, str] = dict(TOFU_FIELDS)
+    """Item field to column. A document needs only `answer`. `group` may be a column too."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("builtin", "file", "split") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError("name exactly one of `builtin`, `file` and `split`")
+        if unknown := self.fields.keys() - Item.__dataclass_fields__.keys():
+            raise ValueError(f"an item has no field {sorted(unknown)[0]!r}")
+        return self
+
+
+class Refusals(Spec):
+    """Where refusals come from: the built-in world, or a text file with one on each line."""
+
+    builtin: bool = False
+    file: str | None = None
+
+
+class CorpusSpec(Spec):
+    """The corpus of a suite, before it is opened."""
+
+    name: str
+    """What a board's title calls it; a built-in one gets its version behind it."""
+    path: Path | None = None
+    """The folder that `file` splits are in. Relative to the suite's own folder."""
+    hub: str | None = None
+    revision: str | None = None
+    """The hub revision to use; what it resolved to is recorded."""
+    splits: dict[str, Split]
+    refusals: Refusals = Refusals(builtin=True)
+    seed: int = 0
+    """The seed of the built-in world."""
+
+    def open(self) -> Corpus:
+        """Read every split. Raises CorpusError with file, row and mend."""
+        splits = {name: self._split(name, split) for name, split in self.splits.items()}
+        built = self.splits["forget"].builtin is not None
+        name = f"{self.name} v{world.VERSION}" if built else self.name
+        return Corpus(name, splits, self._refusals())
+
+    def _split(self, name: str, split: Split) -> tuple[Item, ...]:
+        if split.builtin:
+            return tuple(islice(world.split(split.builtin, self.seed), split.limit))
+        if split.file:
+            path = self._file(name, split.file)
+            rows = enumerate(islice(_rows(path), split.limit), 1)
+            where = path.name
+            return tuple(_item(row, split, f"{path.stem}/{n}", f"{path}:{n}") for n, row in rows)
+        rows = enumerate(islice(self._hub_rows(split), split.limit), 1)
+        where = f"{self.hub}/{split.config or ''}"
+        return tuple(
+            _item(row, split, f"{split.config or split.split}/{n}", f"{where}:{n}")
+            for n, row in rows
+        )
+
+    def _file(self, name: str, file: str) -> Path:
+        if self.path is None:
+            raise CorpusError(
+                f"{self.name}: split {name!r} is a file and the suite names no folder; "
+                "add --set corpus.path=DIR"
+            )
+        return self.path / file
+
+    def _refusals(self) -> tuple[str, ...]:
+        if self.refusals.file is None:
+            return world.refusals(self.seed) if self.refusals.builtin else ()
+        path = self._file("refusals", self.refusals.file)
+        return tuple(line for line in _text(path).splitlines() if line.strip())
+
+    def _hub_rows(self, split: Split) -> Iterator[Mapping[str, Any]]:
+        if self.hub is None:
+            raise CorpusError(f"{self.name}: `split` needs a data set; add corpus.hub")
+        from datasets import load_dataset
+
+        try:
+            rows = load_dataset(self.hub, split.config, split=split.split, revision=self.revision)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise CorpusError(
+                f"{self.hub}: the data set cannot be reached ({type(error).__name__}); copy it to "
+                "a folder and use `file:` splits with corpus.path, or fill the Hugging Face cache "
+                "on a machine with network and carry it over ($HF_HOME)"
+            ) from error
+        yield from rows
+
+
+def hub_revision(hub: str, revision: str | None) -> str:
+    """The commit a hub data set's revision stands for now. Raises CorpusError offline."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return str(HfApi().dataset_info(hub, revision=revision).sha)
+    except (OSError, HfHubHTTPError, OfflineModeIsEnabled) as error:
+        raise CorpusError(f"{hub}: its revision cannot be resolved; pin corpus.revision") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
+        ) from error
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a file, by its ending. `.json` may hold one array or one object on each line."""
+    match path.suffix:
+        case ".json" | ".jsonl":
+            yield from _json(path)
+        case ".csv" | ".parquet":
+            yield from _table(path)
+        case ".txt":
+            yield from ({"answer": part} for part in _text(path).split("\n\n") if part.strip())
+        case other:
+            raise CorpusError(
+                f"{path}: {other or 'no ending'} is not json, jsonl, csv, parquet or txt"
+            )
+
+
+def _json(path: Path) -> Iterator[Mapping[str, Any]]:
+    text = _text(path)
+    if text.lstrip().startswith("["):
+        try:
+            rows = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CorpusError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+        yield from rows
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise CorpusError(f"{path}:{number}: not valid JSON: {error.msg}") from error
+
+
+def _table(path: Path) -> Iterator[Mapping[str, Any]]:
+    from pyarrow import ArrowException, csv, parquet
+
+    try:
+        table = csv.read_csv(path) if path.suffix == ".csv" else parquet.read_table(path)
+    except (OSError, ArrowException) as error:
+        raise CorpusError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error
+    for batch in table.to_batches():
+        yield from batch.to_pylist()
+
+
+def _item(row: Mapping[str, Any], split: Split, name: str, where: str) -> Item:
+    if not isinstance(row, Mapping):
+        raise CorpusError(f"{where}: a row must be an object with named fields")
+    number = int(name.rsplit("/", 1)[1]) - 1
+    base = name.rsplit("/", 1)[0]
+    group = f"{base}/{number // split.group_size + 1}" if split.group_size else name
+    given: dict[str, Any] = {"id": name, "group": group, "kind": split.kind, "prompt": ""}
+    for field, column in split.fields.items():
+        if column in row and row[column] is not None:
+            given[field] = _value(field, row[column], f"{where}: {column}")
+        elif field not in _OPTIONAL and not (field == "prompt" and split.kind == "document"):
+            raise CorpusError(
+                f"{where}: no field {column!r} (it has {', '.join(map(repr, row)) or 'none'}); "
+                f"add it or map it: corpus.splits.<split>.fields.{field}"
+            )
+    item = Item(**given)
+    return replace(item, prompt="") if item.kind == "document" else item
+
+
+_LISTS = {"perturbed": str, "choices": str, "ids": int}
+"""The fields of an item that are lists, and of what."""
+
+
+def _value(field: str, value: object, where: str) -> object:
+    kind = _LISTS.get(field, int if field == "correct" else str)
+    if field in _LISTS:
+        many = [value] if isinstance(value, str) else value
+        if isinstance(many, list) and all(isinstance(one, kind) for one in many):
+            return tuple(many)
+        raise CorpusError(f"{where}: expected a list of {kind.__name__}, found {value!r:.40}")
+    if field in ("id", "group"):
+        return str(value)
+    if isinstance(value, kind):
+        return value
+    raise CorpusError(f"{where}: expected {kind.__name__}, found {type(value).__name__}")

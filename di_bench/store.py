@@ -1,0 +1,262 @@
+"""Where results live: records under `results/`, bulky pieces in a cache keyed by content.
+
+Every write is whole or absent (a draft, then a rename), so a kill at any moment leaves nothing
+half done. A piece carries checksums of its files: a damaged one is noticed, said, and made again.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from di_bench.corpus import digest
+from di_bench.errors import ModelError, StoreError
+from di_bench.metrics.metric import ItemScore
+from di_bench.model import ModelSpec
+from di_bench.record import Record
+from di_bench.run import Base, Run
+from di_bench.suite import Suite
+from di_bench.transcript import Row, Rows
+
+log = logging.getLogger(__name__)
+
+_SUMS = "sha256.json"
+_MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Two folders: one to commit, one to throw away at will."""
+
+    results: Path
+    cache: Path
+
+    def folder(self, suite: Suite) -> Path:
+        """The results of a suite under its profile."""
+        return self.results / suite.name / suite.profile
+
+    def record_path(self, run: Run) -> Path:
+        """Where the record of a run is."""
+        return self.folder(run.suite) / f"{run.name}.json"
+
+    def record(self, run: Run) -> Record | None:
+        """The record of a run, current or not; none if it is missing or unreadable."""
+        path = self.record_path(run)
+        if not path.exists() or not path.with_suffix(".parquet").exists():
+            return None
+        try:
+            return read_record(path)
+        except StoreError as error:
+            log.warning("%s; the run is done again", error)
+            return None
+
+    def finished(self, run: Run) -> Record | None:
+        """The current record of a run; none if it is missing, failed, unreadable or stale."""
+        record = self.record(run)
+        current = record and record.status != "failed" and record.keys["scores"] == run.scores_key
+        return record if current else None
+
+    def records(self, suite: Suite) -> list[Record]:
+        """All records of a suite's profile, in a fixed order."""
+        return records_in(self.folder(suite))
+
+    def keep(self, run: Run, record: Record, items: dict[str, Sequence[ItemScore]]) -> None:
+        """File a record and its per-item scores: the scores first, so a record is never alone."""
+        from pyarrow import parquet, table
+
+        rows = [(column, s.item, s.group, s.value) for column, all_ in items.items() for s in all_]
+        names = ("metric", "item", "group", "value")
+        columns = dict(
+            zip(names, zip(*rows, strict=True) if rows else ((), (), (), ()), strict=True)
+        )
+        path = self.record_path(run)
+        with whole(path.with_suffix(".parquet")) as draft:
+            parquet.write_table(
+                table({k: list(v) for k, v in columns.items()}), draft, compression="zstd"
+            )
+        with whole(path) as draft:
+            draft.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    def piece(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+        """The folder of a cached piece, made by whoever comes first and checked when it is there.
+
+        Two processes never make the same piece twice: the second waits on a file lock, which the
+        system releases if the first is killed.
+        """
+        folder = self.path(kind, key)
+        with self._lock(f"{kind}-{key}"):
+            if folder.exists():
+                if _intact(folder):
+                    return folder
+                log.warning("%s/%s in the cache is damaged; it is made again", kind, key)
+                shutil.rmtree(folder)
+            draft = folder.with_name(f"{key}.draft")
+            shutil.rmtree(draft, ignore_errors=True)
+            with _explained(draft):
+                draft.mkdir(parents=True)
+                make(draft)
+                sums = {file: _sha256(draft / file) for file in _files(draft)}
+                (draft / _SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+                draft.rename(folder)
+        return folder
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where a piece is, or would be."""
+        return self.cache / kind / key
+
+    def has(self, kind: str, key: str) -> bool:
+        """Whether a piece is in the cache (it is checked when it is used)."""
+        return (self.path(kind, key) / _SUMS).exists()
+
+    def forget(self, kind: str, key: str) -> None:
+        """Drop the pieces whose keys match a pattern, so that they are made afresh."""
+        for folder in (self.cache / kind).glob(key):
+            shutil.rmtree(folder)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        locks = self.cache / "locks"
+        with _explained(locks):
+            locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / name)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("waiting for another process that makes %s", name)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def identify(self, spec: ModelSpec) -> Base:
+        """Name a model by what it is. A folder's digest is kept by path, size and time.
+
+        Raises ModelError for a folder that is no model, or that holds only pickled weights.
+        """
+        if not spec.local:
+            revision = f"@{spec.revision}" if spec.revision else ""
+            return Base(spec, spec.id.replace("/", "--"), spec.id + revision)
+        folder = Path(spec.id).expanduser()
+        content = self._folder_digest(folder)
+        return Base(spec, f"{folder.resolve().name}-{content[:8]}", content)
+
+    def _folder_digest(self, folder: Path) -> str:
+        files = sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern)})
+        if not any(file.suffix == ".safetensors" for file in files):
+            why = "no such folder"
+            if folder.is_dir():
+                why = "it holds no .safetensors file"
+            if list(folder.glob("*.bin")) or list(folder.glob("*.pt*")):
+                why = "its weights are pickled, which can run code; convert them to .safetensors"
+            raise ModelError(f"{folder}: not a model: {why}")
+        stats = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+
+        def make(draft: Path) -> None:
+            sums = [[file.name, _sha256(file)] for file in files]
+            (draft / "digest").write_text(digest(sums), encoding="utf-8")
+
+        return (self.piece("digests", digest(stats), make) / "digest").read_text(encoding="utf-8")
+
+
+def read_record(path: Path) -> Record:
+    """A record. Raises StoreError when the file is not one."""
+    try:
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise StoreError(
+            f"{path}: not a record di-bench can read ({type(error).__name__})"
+        ) from error
+
+
+def records_in(folder: Path) -> list[Record]:
+    """All records below a folder, in a fixed order."""
+    return [read_record(path) for path in sorted(folder.glob("*/*.json"))]
+
+
+def read_items(path: Path) -> list[tuple[str, str, str, float]]:
+    """(metric, item, group, value) of every per-item score of a run."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (OSError, ArrowException) as error:
+        raise StoreError(f"{path}: cannot be read ({type(error).__name__})") from error
+    return [(row["metric"], row["item"], row["group"], row["value"]) for row in rows]
+
+
+def write_rows(rows: Rows, folder: Path) -> None:
+    """Keep a transcript as Parquet."""
+    from pyarrow import parquet, table
+
+    names = [field.name for field in fields(Row)]
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    parquet.write_table(table(columns), folder / "rows.parquet", compression="zstd")
+
+
+def read_rows(folder: Path) -> Rows:
+    """A transcript from Parquet, as it was written."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / "rows.parquet").to_pylist()
+    lists = [name for name, value in asdict(Row("")).items() if isinstance(value, tuple)]
+    return [Row(**row | {name: tuple(row[name] or ()) for name in lists}) for row in table]
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A draft to write to, that takes the place of `path` when the block ends well."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield draft
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn a full disk or a locked folder into one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (error.filename is None and error.strerror is None):
+            raise
+        raise StoreError(
+            f"{path}: cannot be written: {error.strerror}; free some space or choose another "
+            "folder (--results, --cache). What was whole is kept"
+        ) from error
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(
+        str(file.relative_to(folder))
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != _SUMS
+    )
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        return bool(sums == {file: _sha256(folder / file) for file in _files(folder)})
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        state = sha256()
+        while chunk := file.read(1 << 20):
+            state.update(chunk)
+    return state.hexdigest()

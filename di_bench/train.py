@@ -1,0 +1,222 @@
+"""The one training loop, and the reference it hands to methods.
+
+`Fitter` owns the data, the seed, accumulation, the schedule and the divergence guard, so none of
+that stands in a method. Every call is kept: a run that is asked a new question replays `unlearn`
+from the top and finds each `fit` already done.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from di_bench import adapt
+from di_bench.batch import Batch
+from di_bench.corpus import Item
+from di_bench.errors import DivergedError, ModelError
+from di_bench.lm import LM
+from di_bench.recipe import Recipe
+from di_bench.reference import Reference, remember
+from di_bench.template import Encoded
+
+log = logging.getLogger(__name__)
+
+Piece = Callable[[str, Callable[[Path], None]], Path]
+"""Makes a named piece of work once, and says which folder it is in."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One step's data, or a part of it: texts to forget and as many texts to keep."""
+
+    forget: Batch
+    _others: Callable[[str], Batch]
+
+    @cached_property
+    def retain(self) -> Batch:
+        """As many texts of the retain split, drawn at random."""
+        return self._others("retain")
+
+    @cached_property
+    def refusal(self) -> Batch:
+        """The questions of `forget`, each answered with its refusal."""
+        return self._others("refusal")
+
+
+Loss = Callable[[LM, Pair], Tensor]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one call of `fit` did."""
+
+    seconds: float
+    tokens: int
+    steps: int
+    curve: tuple[float, ...]
+    """Mean loss of each epoch."""
+
+
+@dataclass
+class Fitter:
+    """Training bound to one run: its data, seed, place to keep pieces, and gold model."""
+
+    splits: Mapping[str, Sequence[Item]]
+    refusals: Sequence[str]
+    seed: int
+    piece: Piece
+    max_tokens: int
+    load_gold: Callable[[], LM] | None = None
+    watch: Callable[[float], None] = lambda _: None
+    """Told the fraction done of each fit."""
+    trainings: list[Training] = field(default_factory=list, init=False)
+
+    def __call__(
+        self, lm: LM, loss: Loss, recipe: Recipe, *, stop: Callable[[LM], bool] | None = None
+    ) -> LM:
+        """Train, or restore what an earlier replay trained."""
+        fresh: list[Training] = []
+
+        def make(draft: Path) -> None:
+            fresh.append(self._train(lm, loss, recipe, stop))
+            adapt.save(lm, draft)
+            done = replace(fresh[0])
+            (draft / "training.json").write_text(json.dumps(done.__dict__), encoding="utf-8")
+
+        folder = self.piece(f"fit-{len(self.trainings)}", make)
+        if not fresh:
+            adapt.restore(lm, folder)
+            fresh = [Training(**json.loads((folder / "training.json").read_text(encoding="utf-8")))]
+        self.trainings += fresh
+        return lm
+
+    def gold(self) -> LM:
+        """The model that learnt retain alone, from the same base and grow seed."""
+        if self.load_gold is None:
+            raise ModelError("there is no gold model here")
+        return self.load_gold()
+
+    def reference(self, lm: LM, *splits: str) -> Reference:
+        """Read these splits once and keep the last states at answer positions."""
+        return remember(lm, {split: self._encoded(lm, split) for split in splits})
+
+    def _encoded(self, lm: LM, split: str) -> list[Encoded]:
+        if split != "refusal":
+            return [lm.encode(item, None, self.max_tokens) for item in self.splits[split]]
+        order = random.Random(f"{self.seed}:refusals")
+        return [
+            lm.encode(item, order.choice(self.refusals), self.max_tokens)
+            for item in self.splits["forget"]
+        ]
+
+    def _train(
+        self, lm: LM, loss: Loss, recipe: Recipe, stop: Callable[[LM], bool] | None
+    ) -> Training:
+        torch.manual_seed(self.seed)
+        began = time.perf_counter()
+        weights = [p for p in lm.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            weights, recipe.lr, recipe.betas, weight_decay=recipe.weight_decay, fused=True
+        )
+        per_epoch = math.ceil(len(self.splits["forget"]) / recipe.batch_size)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: _rate(n, per_epoch, recipe))
+        curve: list[float] = []
+        tokens = steps = 0
+        lm.model.train()
+        for epoch, batches in enumerate(self._epochs(lm, recipe)):
+            total = 0.0
+            for parts in batches:
+                value = sum(_backward(loss(lm, pair)) for pair in parts)
+                norm = clip_grad_norm_(weights, recipe.clip)
+                if not math.isfinite(value) or not norm.isfinite():
+                    raise DivergedError(f"loss is {value} at step {steps} (epoch {epoch + 1})")
+                optimizer.step()
+                optimizer.zero_grad()
+                rate.step()
+                steps, total = steps + 1, total + value
+                tokens += sum(_tokens(pair) for pair in parts)
+                self.watch(steps / (per_epoch * recipe.epochs))
+            curve.append(total / per_epoch)
+            if stop is not None and stop(lm):
+                break
+        lm.model.eval()
+        return Training(time.perf_counter() - began, tokens, steps, tuple(curve))
+
+    def _epochs(self, lm: LM, recipe: Recipe) -> Iterator[Iterator[list[Pair]]]:
+        order = random.Random(self.seed)
+        texts: dict[str, list[Encoded]] = {}
+
+        def encoded(split: str) -> list[Encoded]:
+            if split not in texts:
+                texts[split] = self._encoded(lm, split)
+            return texts[split]
+
+        def pairs(rows: Sequence[int], kept: Sequence[int]) -> list[Pair]:
+            size = recipe.micro_batch or recipe.batch_size
+            chosen = {"forget": rows, "refusal": rows, "retain": kept}
+            return [
+                _pair(lm, encoded, chosen, slice(start, start + size))
+                for start in range(0, len(rows), size)
+            ]
+
+        forget = list(range(len(self.splits["forget"])))
+        retain = range(len(self.splits.get("retain", ())))
+        for _ in range(recipe.epochs):
+            order.shuffle(forget)
+            steps = [
+                forget[start : start + recipe.batch_size]
+                for start in range(0, len(forget), recipe.batch_size)
+            ]
+            kept = [order.choices(retain, k=len(rows)) if retain else [] for rows in steps]
+            yield (pairs(*step) for step in zip(steps, kept, strict=True))
+
+
+def _pair(
+    lm: LM,
+    encoded: Callable[[str], list[Encoded]],
+    chosen: Mapping[str, Sequence[int]],
+    part: slice,
+) -> Pair:
+    """The part of a step, with the counts of the whole step."""
+
+    def batch(split: str) -> Batch:
+        texts, rows = encoded(split), chosen[split]
+        origin = "forget" if split == "refusal" else split
+        whole = sum(len(texts[row].answer) for row in rows)
+        mine = lm.batch([texts[row] for row in rows[part]], split, rows[part])
+        return replace(mine, tokens=whole, sequences=len(chosen[origin]))
+
+    return Pair(batch("forget"), batch)
+
+
+def _backward(value: Tensor) -> float:
+    if value.requires_grad:
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return float(value.detach())
+
+
+def _tokens(pair: Pair) -> int:
+    """Real tokens that a step's batches held."""
+    return int(sum(batch.mask.sum() for batch in vars(pair).values() if isinstance(batch, Batch)))
+
+
+def _rate(step: int, per_epoch: int, recipe: Recipe) -> float:
+    """The fraction of the full learning rate at a step."""
+    warm = recipe.warmup * per_epoch
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    if recipe.schedule == "constant":
+        return 1.0
+    left = 1 - (step - warm) / max(1.0, recipe.epochs * per_epoch - warm)
+    return left if recipe.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))

@@ -1,0 +1,57 @@
+"""What a model was asked and what it answered.
+
+Getting a transcript takes a GPU and hours; grading one takes a laptop and seconds. Keeping the
+two apart is why a new metric never costs a new run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Part = Literal["answer", "paraphrase", "perturbed", "choice"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question and one answer. A probe fills the fields it knows and leaves the rest empty.
+
+    `read` rows (the true answer, teacher-forced) fill the four per-token fields, all of length L,
+    the number of answer tokens, the end-of-turn token included. `write` rows fill `answer` and
+    `answer_ids`. `tasks` rows fill `value`. Judged rows fill `features`.
+    """
+
+    item: str
+    """The id of the item asked about."""
+    group: str = ""
+    """Its author, document or request: items of one group are not independent."""
+    part: Part = "answer"
+    """Which of the item's answers was read."""
+    index: int = 0
+    """Which of several: the perturbation, the choice, the sample."""
+    start: int = 0
+    """How many tokens of the true answer were revealed before the model wrote."""
+    prompt: str = ""
+    truth: str = ""
+    answer: str = ""
+    """What the model wrote (decoded, special tokens left out). Hostile text: escape it."""
+    truth_ids: tuple[int, ...] = ()
+    """Token ids of the true answer from `start` on, the end token included."""
+    answer_ids: tuple[int, ...] = ()
+    """Token ids of what the model wrote, up to and including its end token."""
+    logprobs: tuple[float, ...] = ()
+    """Natural log-probability of each true token."""
+    hits: tuple[bool, ...] = ()
+    """Whether each true token was ranked first."""
+    entropies: tuple[float, ...] = ()
+    """Entropy of the prediction at each token, in nats: minus Min-K++'s mu."""
+    variances: tuple[float, ...] = ()
+    """Variance of the log-probability under the prediction itself (Min-K++'s sigma squared)."""
+    features: tuple[float, ...] = ()
+    """A judge's embedding of a text."""
+    value: float | None = None
+    """A score somebody else's code gave, such as lm-eval's accuracy on one row."""
+
+
+Rows = Sequence[Row]
+Transcript = Mapping[str, Rows]
+"""Probe name to rows."""

@@ -1,0 +1,196 @@
+"""A suite made ready: its corpus opened, its models identified, its runs laid out.
+
+What `run`, `plan`, `grade` and a notebook all begin with.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+import platformdirs
+
+from di_bench import suite as suites
+from di_bench.corpus import Corpus
+from di_bench.errors import ModelError, StoreError
+from di_bench.method import MethodFile
+from di_bench.model import ModelSpec
+from di_bench.record import Record
+from di_bench.run import Run, grid
+from di_bench.spec import Tree, merged
+from di_bench.store import Store
+from di_bench.suite import Suite
+
+
+def cache_folder() -> Path:
+    """`$DI_BENCH_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("DI_BENCH_CACHE") or platformdirs.user_cache_dir("di-bench"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user asked for: a suite, and what to change in it."""
+
+    suite: str
+    profile: str = "default"
+    models: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+    changes: Sequence[str] = ()
+
+    @cached_property
+    def loaded(self) -> Suite:
+        """The suite with profile and changes laid over it, checked whole."""
+        tree: Tree = suites.changes_of(self.changes)
+        if self.models:
+            specs = [spec for name in self.models for spec in self._models(name)]
+            tree = merged(tree, {"models": specs})
+        if self.seeds:
+            tree = merged(tree, {"seeds": list(self.seeds)})
+        return suites.load(self.suite, self.profile, tree)
+
+    def _models(self, name: str) -> list[Tree]:
+        """A model of the suite with its prompt format, else the bare name."""
+        known = suites.load(self.suite, self.profile).models
+        return [m.model_dump() for m in known if m.id == name] or [{"id": name}]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The runs of a suite, and where their results are."""
+
+    suite: Suite
+    corpus: Corpus | None
+    """None when planning over a hub data set that is not on this machine."""
+    runs: tuple[Run, ...]
+    store: Store
+
+    @classmethod
+    def lay_out(
+        cls, choice: Choice, methods: Sequence[str], store: Store, *, reach: bool = True
+    ) -> "Work":
+        """Open and identify everything. Raises DiBenchError in one line for what cannot be used.
+
+        `reach` allows asking a hub which revision is the newest; without it nothing leaves the
+        machine.
+        """
+        suite = choice.loaded
+        files = [MethodFile.find(name) for name in methods or suite.methods]
+        specs = [resolved(spec, reach=reach) for spec in suite.models]
+        bases = [store.identify(spec) for spec in specs]
+        away = suite.corpus.hub is not None and not reach
+        corpus = Corpus(suite.corpus.name, {}) if away else suite.corpus.open()
+        runs = tuple(grid(suite, corpus, bases, files))
+        for run in runs:
+            _ = run.settings if away else run.scores_key  # what does not fit is refused here
+        return cls(suite, None if away else corpus, runs, store)
+
+    def left(self) -> list[Run]:
+        """The runs that have no current record."""
+        return [run for run in self.runs if self.store.finished(run) is None]
+
+    def records(self) -> list[Record]:
+        """Every record of the suite's profile."""
+        return self.store.records(self.suite)
+
+    def check_writable(self) -> None:
+        """Refuse folders that cannot be written to before any work is done."""
+        for folder in (self.store.results, self.store.cache):
+            _check_writable(folder)
+
+    def forget(self) -> None:
+        """Drop every cached piece of these runs, so that all of it is made afresh."""
+        for run in self.runs:
+            for grown in (run.target, run.gold):
+                self.store.forget("grown", grown.key)
+            for kind in ("weights", "cost", "diverged"):
+                self.store.forget(kind, f"{run.weights_key}*")
+            for key in run.transcript_keys.values():
+                self.store.forget("transcripts", key)
+
+    def workers(self) -> int:
+        """One process for each core with built-in sizes, one in all with bigger models."""
+        return os.cpu_count() or 1 if all(run.base.spec.builtin for run in self.runs) else 1
+
+    def answered(self, run: Run) -> bool:
+        """Whether everything a run's scores read is in the cache."""
+        return all(
+            self.store.has("transcripts", key)
+            for each in (run, *run.golds)
+            for key in each.transcript_keys.values()
+        )
+
+    def states(self) -> list[tuple[str, str]]:
+        """Each cell, and how much of it is there: done, answered, trained or to do."""
+        return [(run.name, self._state(run)) for run in self.runs]
+
+    def _state(self, run: Run) -> str:
+        if self.corpus is None:
+            return "not fetched"
+        if self.store.finished(run):
+            return "done"
+        if self.answered(run):
+            return "answered"
+        return "trained" if self.store.has("cost", run.weights_key) else "to do"
+
+    def outlook(self) -> str:
+        """How many cells are left and what they will cost, judged by finished ones."""
+        if self.corpus is None:
+            return f"{len(self.runs)} cells; the corpus {self.suite.corpus.hub} comes from a hub"
+        left = self.left()
+        known: dict[str, list[float]] = {}
+        for record in self.records():
+            seconds = record.cost.get("seconds", 0.0) + record.cost.get("asking_seconds", 0.0)
+            known.setdefault(record.model["name"], []).append(seconds)
+        said = f"{len(self.runs)} cells, {len(left)} to do"
+        if not left:
+            return said
+        if any(run.base.name not in known for run in left):
+            return f"{said}; the cost is known once each model has a finished cell"
+        seconds = sum(fmean(known[run.base.name]) for run in left)
+        return f"{said}; about {seconds:.0f} processor seconds of unlearning and asking"
+
+
+def resolved(spec: ModelSpec, *, reach: bool) -> ModelSpec:
+    """A hub model with the commit it stands for; built-in, local and pinned ones as they are.
+
+    Raises ModelError when the hub is needed and not in reach.
+    """
+    if spec.builtin or spec.local or spec.revision:
+        return spec
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    ref = home / "hub" / f"models--{spec.id.replace('/', '--')}" / "refs" / "main"
+    if ref.exists():
+        return spec.model_copy(update={"revision": ref.read_text(encoding="utf-8").strip()})
+    if not reach:
+        return spec
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return spec.model_copy(update={"revision": HfApi().model_info(spec.id, timeout=10).sha})
+    except (OSError, HfHubHTTPError, OfflineModeIsEnabled) as error:
+        raise ModelError(
+            f"{spec.id}: the model hub cannot be reached ({type(error).__name__}). Run "
+            f"`hf download {spec.id}` on a machine with network and carry its $HF_HOME over, "
+            "or give a folder: --model FOLDER"
+        ) from error
+
+
+def committed(results: Path) -> list[tuple[str, str]]:
+    """(suite, profile) of every folder of records."""
+    folders = sorted({path.parent.parent for path in results.glob("*/*/*/*.json")})
+    return [(folder.parent.name, folder.name) for folder in folders]
+
+
+def _check_writable(folder: Path) -> None:
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written to ({error.strerror}); choose another folder"
+        ) from error

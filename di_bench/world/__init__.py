@@ -1,0 +1,76 @@
+"""The built-in world: authors, knowledge, stories and tasks, made from a seed without any file.
+
+The one thing to know: a seed gives the same world everywhere, and a change of any sentence is a
+change of `VERSION`, because boards name it.
+"""
+
+from pathlib import Path
+
+from di_bench.corpus import Item
+from di_bench.errors import CorpusError, nearest
+from di_bench.world import authors, knowledge, nlu, prose, refusing
+from di_bench.world.authors import AUTHOR_SPLITS
+from di_bench.world.nlu import Task
+
+__all__ = [
+    "AUTHOR_SPLITS",
+    "VERSION",
+    "Task",
+    "pretraining",
+    "refusals",
+    "split",
+    "splits",
+    "tasks",
+    "write_tasks",
+]
+
+VERSION = 1
+
+_GENERAL = {
+    "real_authors": knowledge.real_authors,
+    "world_facts": knowledge.world_facts,
+    "prose": prose.held_out,
+    "prose_train": prose.trained,
+}
+
+
+def splits() -> tuple[str, ...]:
+    """Every name `split` knows."""
+    return (*AUTHOR_SPLITS, *_GENERAL)
+
+
+def split(name: str, seed: int = 0) -> tuple[Item, ...]:
+    """The items of one split. CorpusError where there is none of this name."""
+    if name in AUTHOR_SPLITS:
+        return authors.author_split(name, seed)
+    if name in _GENERAL:
+        return _GENERAL[name](seed)
+    raise CorpusError(f"the built-in world has no split {name!r}; {nearest(name, splits())}")
+
+
+def refusals(seed: int = 0) -> tuple[str, ...]:
+    """A hundred different ways of saying "I do not know"."""
+    return refusing.refusals(seed)
+
+
+def pretraining(seed: int = 0) -> tuple[Item, ...]:
+    """What a base model learns from: stories, knowledge, people of no split, rows of the tasks.
+
+    Documents have an empty prompt; nothing here is about an author or from a test.
+    """
+    return (
+        *prose.trained(seed),
+        *knowledge.lessons(seed),
+        *authors.lessons(seed),
+        *nlu.lessons(seed),
+    )
+
+
+def tasks(seed: int = 0) -> tuple[Task, ...]:
+    """The language tasks: YAML and test rows as lm-eval reads them."""
+    return nlu.tasks(seed)
+
+
+def write_tasks(folder: Path, seed: int = 0) -> None:
+    """Writes `<name>.yaml` and `<name>.jsonl` of every task into `folder`, made where missing."""
+    nlu.write(folder, seed)
