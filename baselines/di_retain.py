@@ -12,6 +12,7 @@ class DeliberateImaginationRetain(Method):
     strength: float = 10.0
     """Logits taken off the true token of the teacher; 3 to 30 in the paper."""
     retain: float = 1.0
+    """Weight of the loss on retain."""
     recipe: Recipe = Recipe(lr=1e-4, epochs=10)
 
     def unlearn(self, lm: LM, fit: Fit) -> LM:

@@ -10,7 +10,9 @@ from di_bench.api import LM, Fit, Method, Pair, Recipe, dpo, nll, sequence_logpr
 @dataclass(frozen=True)
 class RefusalPreference(Method):
     beta: float = 0.1
+    """How sharply a change from the start is felt; 0.1 in the paper."""
     retain: float = 1.0
+    """Weight of the loss on retain."""
     recipe: Recipe = Recipe(lr=1e-5)
 
     def unlearn(self, lm: LM, fit: Fit) -> LM:

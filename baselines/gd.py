@@ -10,7 +10,9 @@ from di_bench.api import LM, Fit, Method, Pair, Recipe, nll
 @dataclass(frozen=True)
 class GradientDifference(Method):
     forget: float = 1.0
+    """Weight of the ascent on forget."""
     retain: float = 1.0
+    """Weight of the descent on retain."""
     recipe: Recipe = Recipe(lr=1e-5)
 
     def unlearn(self, lm: LM, fit: Fit) -> LM:

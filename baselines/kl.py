@@ -10,6 +10,7 @@ from di_bench.api import LM, Fit, Method, Pair, Recipe, kl, nll
 @dataclass(frozen=True)
 class KLMinimisation(Method):
     retain: float = 1.0
+    """Weight of the divergence from the start on retain."""
     recipe: Recipe = Recipe(lr=1e-5)
 
     def unlearn(self, lm: LM, fit: Fit) -> LM:

@@ -10,6 +10,7 @@ from di_bench.api import LM, Fit, Method, Pair, Recipe, nll, npo, sequence_logpr
 @dataclass(frozen=True)
 class NPO(Method):
     beta: float = 0.1
+    """How soon the ascent slows down; 0 would be gradient ascent. 0.1 in the paper."""
     retain: float = 1.0
     """Weight of the loss on retain; 0 is plain NPO."""
     recipe: Recipe = Recipe(lr=1e-5, epochs=10)

@@ -22,8 +22,13 @@ from di_bench.model import Peft
 _ADAPTER = "adapter_model.safetensors"
 
 
-def trainable(lm: LM, peft: Peft | None) -> LM:
-    """Make all weights trainable, or put an adapter on and make that trainable."""
+def trainable(lm: LM, peft: Peft | None, seed: int) -> LM:
+    """Make all weights trainable, or put an adapter on and make that trainable.
+
+    The seed is for the adapter's first weights and for what a method draws before it trains.
+    Raises ModelError when the model has no modules by the names of `peft.targets`.
+    """
+    torch.manual_seed(seed)
     if peft is None:
         lm.model.requires_grad_(True)
         return lm
@@ -39,7 +44,7 @@ def trainable(lm: LM, peft: Peft | None) -> LM:
         model = get_peft_model(lm.model, config)
     except ValueError as error:
         raise ModelError(f"peft.targets: {error}") from error
-    return LM(model, lm.tokenizer, lm.template)
+    return LM(model.eval(), lm.tokenizer, lm.template)  # PEFT starts with its dropout on
 
 
 def save(lm: LM, folder: Path) -> None:
@@ -54,6 +59,7 @@ def restore(lm: LM, folder: Path) -> None:
     """Put kept weights back, in place."""
     if isinstance(lm.model, PeftModel):
         set_peft_model_state_dict(lm.model, load_file(folder / _ADAPTER))
+        lm.model.eval()
         return
     from transformers import AutoModelForCausalLM
 

@@ -62,7 +62,7 @@ class Cell:
 
 def _number(value: float) -> str:
     return (
-        f"{value:.3f}"
+        f"{value:z.3f}"
         if abs(value) < 100
         else f"{value:.0f}"
         if abs(value) < 1e6
@@ -139,7 +139,7 @@ def _board(records: list[Record], suite: Suite) -> Board:
         return (
             models.index(record.model["name"]),
             methods.index(record.method),
-            json.dumps(record.settings, sort_keys=True),
+            json.dumps([record.model, record.settings], sort_keys=True),
         )
 
     ordered = sorted(records, key=lambda r: (row(r), r.seed))
@@ -170,7 +170,7 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
 def _line(records: Sequence[Record], suite: Suite) -> Line:
     def cell(get: Callable[[Record], float | None], gap: str = "") -> Cell:
         values = tuple(value for record in records if (value := get(record)) is not None)
-        return Cell(values, len(records), "" if values else gap)
+        return Cell(values, max(len(records), len(suite.seeds)), "" if values else gap)
 
     def gap(column: str) -> str:
         return next((r.gaps[column] for r in records if column in r.gaps), "")
@@ -181,7 +181,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),
-        tuple(f"seed {r.seed} {r.status}: {r.error}" for r in records if r.error),
+        tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
     )
 
 
@@ -190,25 +190,28 @@ def _cost(record: Record, name: str) -> float | None:
     return None if value is None else value * COST[name][1]
 
 
-def frame(records: Iterable[Record], suite: Suite) -> "pd.DataFrame":
+def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | float | None]]:
     """One row per model, method and metric: mean, standard deviation, seeds, direction."""
+    return [
+        {
+            "board": board.title,
+            "model": line.model.replace("--", "/"),
+            "method": line.method,
+            "metric": column,
+            "formula": board.formulas[column],
+            "better": board.better[column],
+            "mean": line.cells[column].mean,
+            "sd": line.cells[column].sd,
+            "seeds": len(line.cells[column].values),
+        }
+        for board in boards(records, suite)
+        for line in board.lines
+        for column in board.columns
+    ]
+
+
+def frame(records: Iterable[Record], suite: Suite) -> "pd.DataFrame":
+    """The numbers as a pandas frame."""
     import pandas as pd
 
-    return pd.DataFrame(
-        [
-            {
-                "board": board.title,
-                "model": line.model.replace("--", "/"),
-                "method": line.method,
-                "metric": column,
-                "formula": board.formulas[column],
-                "better": board.better[column],
-                "mean": line.cells[column].mean,
-                "sd": line.cells[column].sd,
-                "seeds": len(line.cells[column].values),
-            }
-            for board in boards(records, suite)
-            for line in board.lines
-            for column in board.columns
-        ]
-    )
+    return pd.DataFrame(numbers(records, suite))

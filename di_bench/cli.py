@@ -14,7 +14,7 @@ import typer
 
 from di_bench.errors import DiBenchError
 from di_bench.store import Store
-from di_bench.work import Choice, Work, cache_folder
+from di_bench.work import Choice, Reach, Work, cache_folder
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",
@@ -113,7 +113,17 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     quiet()
     with _plain_errors():
-        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=not offline)
+        work = _work(
+            suite,
+            methods,
+            profile,
+            model,
+            seed,
+            set_,
+            results,
+            cache,
+            "cache" if offline else "network",
+        )
         work.check_writable()
         if fresh:
             work.forget()
@@ -153,7 +163,7 @@ def plan(
 ) -> None:
     """Check a suite, list its cells and what each still needs. Touches no network and no model."""
     with _plain_errors():
-        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=False)
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, "plan")
         for name, state in work.states():
             typer.echo(f"{state:<12} {name}")
         typer.echo(work.outlook())
@@ -286,7 +296,7 @@ def grade(
 
     quiet()
     with _plain_errors():
-        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach=False)
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, "cache")
         ready = [run for run in work.runs if work.answered(run)]
         pipeline = Pipeline(work.store)
         for each in ready:
@@ -324,11 +334,10 @@ def _work(
     changes: list[str] | None,
     results: Path,
     cache: Path | None,
-    *,
-    reach: bool,
+    reach: Reach,
 ) -> Work:
     choice = Choice(suite, profile, models or (), seeds or (), changes or ())
-    return Work.lay_out(choice, methods or (), Store(results, cache or cache_folder()), reach=reach)
+    return Work.lay_out(choice, methods or (), Store(results, cache or cache_folder()), reach)
 
 
 def main() -> None:

@@ -34,6 +34,11 @@ class Item:
     ids: tuple[int, ...] = ()
     """Ready token ids, in place of text."""
 
+    @property
+    def content(self) -> object:
+        """What a model is taught: two items with the same are one item."""
+        return self.messages, self.prompt, self.answer, self.ids
+
 
 TRAINED = ("forget", "retain")
 """The splits a target learns. Everything else is only asked about."""
@@ -53,6 +58,8 @@ class Corpus:
     """What a board's title calls it: `built-in authors v1`, `TOFU text`."""
     splits: Mapping[str, tuple[Item, ...]]
     refusals: tuple[str, ...] = ()
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """Hub data set to the commit it was read at."""
     _digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -60,9 +67,9 @@ class Corpus:
         for name, items in self.splits.items():
             if not items:
                 raise CorpusError(f"{self.name}: split {name!r} is empty; give it a file with rows")
-        kept = {(item.prompt, item.answer): item.id for item in self.splits.get("retain", ())}
+        kept = {item.content: item.id for item in self.splits.get("retain", ())}
         for item in self.splits.get("forget", ()):
-            if item.answer and (other := kept.get((item.prompt, item.answer))):
+            if other := kept.get(item.content):
                 raise CorpusError(
                     f"{self.name}: item {item.id!r} of forget is {other!r} of retain; "
                     "take it out of one of them"

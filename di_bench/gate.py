@@ -86,7 +86,7 @@ def _compare(
 def _differs(mine: list[Record], theirs: list[Record]) -> str:
     """Why two rows cannot be compared; empty when they can."""
     for name in ("corpus", "formulas", "status"):
-        if len({repr(getattr(record, name)) for record in [*mine, *theirs]}) > 1:
+        if any(getattr(record, name) != getattr(theirs[0], name) for record in [*mine, *theirs]):
             return f"another {name}"
     ours, others = sorted(r.seed for r in mine), sorted(r.seed for r in theirs)
     return "" if ours == others else f"seeds {ours}, not {others}"

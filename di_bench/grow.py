@@ -6,31 +6,29 @@ alone. Both start from the same base, so what differs between them is what they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from di_bench import world
-from di_bench.corpus import Item, digest
+from di_bench.corpus import digest
 from di_bench.device import device
 from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.recipe import Recipe
 from di_bench.size import Size, size
 from di_bench.template import Template, text_of
-from di_bench.train import Fitter, Piece
-
-BLOCK = 128
-"""Tokens in a packed block of pretraining text."""
+from di_bench.train import Fitter, Pair, Piece
 
 
 def base_key(model: str, recipe: Recipe) -> str:
     """The key of a pretrained base, from its model's key and recipe."""
-    return digest(model, asdict(recipe), BLOCK)
+    return digest(model, asdict(recipe))
 
 
 def newborn(name: str, template: Template) -> LM:
@@ -86,20 +84,26 @@ def _tokenizer(shape: Size) -> Any:  # noqa: ANN401 - a tokenizer
 
 
 def pretrain(lm: LM, recipe: Recipe, piece: Piece, watch: Callable[[float], None]) -> LM:
-    """Teach a newborn the general part of the world, packed into blocks."""
-    fit = Fitter({"forget": _packed(lm, world.pretraining())}, (), 0, piece, BLOCK, watch=watch)
+    """Teach a newborn the general part of the world. Every token is learnt, questions too."""
+    texts = [replace(i, kind="document", prompt="", answer=text_of(i)) for i in world.pretraining()]
+    fit = Fitter({"forget": texts}, (), 0, piece, lm.context, watch=watch, pool=16)
     return learn(lm, fit, recipe)
 
 
 def learn(lm: LM, fit: Fitter, recipe: Recipe) -> LM:
-    """Ordinary training of all weights on the data of `fit`."""
+    """Ordinary training of all weights on the data of `fit`.
+
+    Where `fit` also has a retain split, as many of its texts join every step: a built-in model
+    rehearses the general part while it memorises, or it would forget its language.
+    """
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        new = nll(lm, pair.forget)
+        if "retain" not in fit.splits:
+            return new
+        tokens = pair.forget.tokens + pair.retain.tokens
+        old = nll(lm, pair.retain)
+        return (new * pair.forget.tokens + old * pair.retain.tokens) / tokens
+
     lm.model.requires_grad_(True)
-    return fit(lm, lambda lm, pair: nll(lm, pair.forget), recipe)
-
-
-def _packed(lm: LM, items: Sequence[Item]) -> list[Item]:
-    """Texts one after another, cut into blocks: no padding, and every token is learnt from."""
-    texts = [replace(item, kind="document", prompt="", answer=text_of(item)) for item in items]
-    stream = [token for item in texts for token in lm.encode(item, None, 1 << 20).ids]
-    blocks = [tuple(stream[start : start + BLOCK]) for start in range(0, len(stream) - 1, BLOCK)]
-    return [Item(f"block/{n}", "", "document", "", "", ids=ids) for n, ids in enumerate(blocks)]
+    return fit(lm, loss, recipe)

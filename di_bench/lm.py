@@ -12,9 +12,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -24,8 +26,6 @@ from di_bench.errors import ModelError
 from di_bench.template import Encoded, Template
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from di_bench.corpus import Item
 
 
@@ -49,18 +49,21 @@ class LM:
 
         Raises ModelError when it cannot be reached or loaded safely.
         """
-        name = str(source)
+        name = str(Path(source).expanduser() if str(source).startswith("~") else source)
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
             model: Any = AutoModelForCausalLM.from_pretrained(
                 name, revision=revision, use_safetensors=True, dtype=getattr(torch, dtype)
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
                 f"{name}: cannot be loaded ({_first_line(error)}). Without the hub, run "
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
+        # A checkpoint's own sampling and penalties would bend every answer; its end tokens stay.
+        own = model.generation_config
+        model.generation_config = type(own)(eos_token_id=own.eos_token_id)
         small = sum(p.numel() for p in model.parameters()) < SMALL
         torch.set_num_threads(1 if small else os.cpu_count() or 1)
         return cls(model.to(device()).eval(), tokenizer, template)
@@ -150,9 +153,11 @@ class LM:
         return [_until(row, ends) for row in written]
 
     def _ends(self) -> list[int]:
+        """The checkpoint's end tokens, and the tokenizer's, which the plain template teaches."""
         ends = getattr(self.model.generation_config, "eos_token_id", None)
-        ends = self.tokenizer.eos_token_id if ends is None else ends
-        return [ends] if isinstance(ends, int) else list(ends)
+        listed = [ends] if isinstance(ends, int) else list(ends or ())
+        own = self.tokenizer.eos_token_id
+        return [*listed, *([] if own is None or own in listed else [own])]
 
     def text(self, ids: Sequence[int]) -> str:
         """Ids as text, special tokens left out."""

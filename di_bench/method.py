@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from di_bench.errors import MethodError, nearest
+from di_bench.model import recipe_changes
 from di_bench.recipe import Recipe
-from di_bench.spec import Tree, merged, read_yaml
+from di_bench.spec import PlaceError, Tree, complaint, merged, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,9 +94,9 @@ class MethodFile:
             return ast.parse(self.path.read_text(encoding="utf-8"))
         except SyntaxError as error:
             raise MethodError(
-                f"{self.path}:{error.lineno}: not valid Python: {error.msg}"
+                f"{self.path}:{error.lineno or 1}: not valid Python: {error.msg}"
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # not there, or not text
             raise MethodError(f"{self.path}: cannot be read: {error}") from error
 
     @cached_property
@@ -112,6 +113,11 @@ class MethodFile:
             raise MethodError(
                 f"{self.path}: expected one class that subclasses Method, found {len(found)}; "
                 "a file holds one method"
+            )
+        if not any(isinstance(n, ast.FunctionDef) and n.name == "unlearn" for n in found[0].body):
+            raise MethodError(
+                f"{self.path}:{found[0].lineno}: {found[0].name} has no unlearn(self, lm, fit); "
+                "add it"
             )
         return found[0]
 
@@ -135,21 +141,32 @@ class MethodFile:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
         ]
         tree: Tree = {"recipe": recipe} if recipe and "recipe" in fields else {}
+        tree = merged(merged(tree, self._tuned(model)), own)
+        for key in tree:
+            if key not in fields:
+                raise MethodError(
+                    f"{self.path}: unknown setting {key}; {nearest(str(key), fields)}"
+                )
+        if "recipe" not in tree:
+            return tree
+        if not isinstance(tree["recipe"], dict):
+            raise MethodError(f"{self.path}: setting recipe: write it as {{lr: 1.0e-4}}")
+        try:
+            return tree | {"recipe": recipe_changes(tree["recipe"])}
+        except PlaceError as error:
+            raise MethodError(f"{self.path}: setting recipe.{error.place[0]}: {error}") from error
+
+    def _tuned(self, model: str) -> Tree:
+        """The settings of the YAML beside the file: its default, then every pattern that fits."""
         beside = self.path.with_suffix(".yaml")
-        tuned = read_yaml(beside, MethodError) if beside.exists() else {}
-        for pattern, settings in tuned.items():
+        found = read_yaml(beside, MethodError) if beside.exists() else {}
+        tree: Tree = {}
+        for pattern in sorted(map(str, found), key=lambda name: name != "default"):
+            settings = found.get(pattern) or {}
+            if not isinstance(settings, dict):
+                raise MethodError(f"{beside}: {pattern}: must map settings to values")
             if pattern == "default" or fnmatch(model, pattern):
-                tree = merged(tree, settings or {})
-        tree = merged(tree, own)
-        for where, known, given in (
-            ("", fields, tree),
-            ("recipe.", list(Recipe.__dataclass_fields__), tree.get("recipe", {})),
-        ):
-            for key in given:
-                if key not in known:
-                    raise MethodError(
-                        f"{self.path}: unknown setting {where}{key}; {nearest(key, known)}"
-                    )
+                tree = merged(tree, settings)
         return tree
 
     def load(self, settings: Tree) -> Method:
@@ -163,7 +180,7 @@ class MethodFile:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise MethodError(f"{self.path}: setting {place}: {first['msg']}") from error
+            raise MethodError(f"{self.path}: setting {place}: {complaint(first)}") from error
         if not isinstance(built, Method):
             raise MethodError(f"{self.path}: {self._class.name} must subclass di_bench.api.Method")
         return built
@@ -197,7 +214,7 @@ def _shape(node: object) -> object:
         return [type(node).__name__, fields]
     if isinstance(node, list):
         return [_shape(part) for part in node]
-    return node if isinstance(node, str | int | bool | type(None)) else repr(node)
+    return node if isinstance(node, str | int | None) else [type(node).__name__, repr(node)]
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -1,11 +1,12 @@
 """A model as a suite names it, and how it is grown and trained."""
 
-import os
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import PositiveInt
+from pydantic import AfterValidator, PositiveInt, TypeAdapter, ValidationError
 
-from di_bench.spec import Spec
+from di_bench.errors import nearest
+from di_bench.recipe import Recipe
+from di_bench.spec import PlaceError, Spec, Tree, complaint
 
 
 class ModelSpec(Spec):
@@ -36,14 +37,37 @@ class ModelSpec(Spec):
     @property
     def local(self) -> bool:
         """Whether it is a folder on this machine."""
-        return self.id.startswith((".", "/", "~")) or (os.sep != "/" and os.sep in self.id)
+        return is_folder(self.id)
+
+
+def is_folder(name: str) -> bool:
+    """Whether a model's name is a path: it starts with a dot, a slash or a tilde."""
+    return name.startswith((".", "/", "~"))
+
+
+def recipe_changes(changes: Tree) -> Tree:
+    """Changes to a recipe, each of its field's type. Raises PlaceError for what does not fit."""
+    types = get_type_hints(Recipe)
+    fit: Tree = {}
+    for name, value in changes.items():
+        if name not in types:
+            raise PlaceError((name,), f"unknown setting of a recipe; {nearest(str(name), types)}")
+        try:
+            fit[name] = TypeAdapter(types[name]).validate_python(value)
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            raise PlaceError((name, *first["loc"]), complaint(first)) from wrong
+    return fit
+
+
+RecipeChanges = Annotated[dict[str, Any], AfterValidator(recipe_changes)]
 
 
 class Grow(Spec):
     """Changes to the recipes that make target and gold; built-in sizes bring their own."""
 
-    pretrain: dict[str, Any] = {}
-    memorize: dict[str, Any] = {}
+    pretrain: RecipeChanges = {}
+    memorize: RecipeChanges = {}
 
 
 class Peft(Spec):

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from di_bench import adapt, grow, probe, recording, world
 from di_bench.corpus import TRAINED, digest
-from di_bench.device import peak_memory, reset_peak_memory
 from di_bench.errors import DiBenchError, DivergedError
 from di_bench.lm import LM
+from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.metrics.metric import ItemScore, Score
 from di_bench.record import Record
@@ -80,7 +80,8 @@ class Pipeline:
             items = [item for name in grown.splits for item in run.corpus[name]]
             room = run.suite.max_tokens
             piece = partial(_inside, draft)
-            fit = Fitter({"forget": items}, (), grown.seed, piece, room, watch=say)
+            splits = {"forget": items} | ({"retain": world.pretraining()} if spec.builtin else {})
+            fit = Fitter(splits, (), grown.seed, piece, room, watch=say, keep=0.5)
             grow.learn(self.base(run), fit, grown.recipe).save(draft)
 
         folder = self.store.piece("grown", grown.key, make)
@@ -96,7 +97,7 @@ class Pipeline:
                 (self.store.path("diverged", run.weights_key) / "error").read_text("utf-8")
             )
         reset_peak_memory()
-        lm = adapt.trainable(start, run.suite.peft)
+        lm = adapt.trainable(start, run.suite.peft, run.seed)
         fit = Fitter(
             {name: run.corpus[name] for name in TRAINED},
             run.corpus.refusals,

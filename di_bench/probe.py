@@ -86,6 +86,8 @@ class _Start:
 
     ids: tuple[int, ...]
     row: Row
+    room: int
+    """How many tokens may follow."""
 
 
 def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) -> Rows:
@@ -95,23 +97,33 @@ def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) 
         start
         for item in islice(items, probe.limit)
         for start in _starts(lm, probe, item)
-        if len(start.ids) < lm.context
+        if start.room > 0
     ]
     order = sorted(range(len(starts)), key=lambda i: len(starts[i].ids))
     rows: dict[int, Row] = {}
-    for first in range(0, len(order), ROWS):
-        chunk = order[first : first + ROWS]
-        wanted = (
-            max(len(starts[i].row.truth_ids) for i in chunk) if probe.stride else probe.new_tokens
-        )
-        room = lm.context - max(len(starts[i].ids) for i in chunk)
-        written = lm.write(
-            [starts[i].ids for i in chunk], min(wanted, probe.new_tokens, room), top_p=probe.top_p
-        )
+    for chunk in _by_context(order, starts, lm.context):
+        longest = max(starts[i].room for i in chunk)
+        written = lm.write([starts[i].ids for i in chunk], longest, top_p=probe.top_p)
         for i, ids in zip(chunk, written, strict=True):
-            rows[i] = replace(starts[i].row, answer_ids=ids, answer=lm.text(ids))
+            own = ids[: starts[i].room]
+            rows[i] = replace(starts[i].row, answer_ids=own, answer=lm.text(own))
         watch(len(rows) / len(starts))
     return [rows[i] for i in range(len(starts))]
+
+
+def _by_context(
+    order: Sequence[int], starts: Sequence[_Start], context: int
+) -> Iterator[list[int]]:
+    """Neighbours in order, as many as can be written at once, so that none cuts another short."""
+    chunk: list[int] = []
+    for i in order:
+        longest = max(starts[j].room for j in (*chunk, i))
+        if chunk and (len(chunk) == ROWS or len(starts[i].ids) + longest > context):
+            yield chunk
+            chunk = []
+        chunk.append(i)
+    if chunk:
+        yield chunk
 
 
 def _starts(lm: LM, probe: Write, item: Item) -> Iterator[_Start]:
@@ -120,16 +132,17 @@ def _starts(lm: LM, probe: Write, item: Item) -> Iterator[_Start]:
     revealed = range(probe.stride, length, probe.stride) if probe.stride else [probe.prompt_tokens]
     for start in revealed:
         if start < length or not start:
-            yield _start(lm, item, whole, start)
+            yield _start(lm, probe, item, whole, start)
 
 
-def _start(lm: LM, item: Item, whole: Encoded, start: int) -> _Start:
+def _start(lm: LM, probe: Write, item: Item, whole: Encoded, start: int) -> _Start:
     cut = whole.start + start
     truth_ids = whole.ids[cut:]
     prompt = lm.text(whole.ids[:cut]) if start else item.prompt
     truth = lm.text(truth_ids) if start else item.answer
     row = Row(item.id, item.group, start=start, prompt=prompt, truth=truth, truth_ids=truth_ids)
-    return _Start(whole.ids[:cut], row)
+    wanted = min(probe.new_tokens, len(truth_ids)) if probe.stride else probe.new_tokens
+    return _Start(whole.ids[:cut], row, min(wanted, lm.context - cut))
 
 
 def judge(lm: LM, written: Rows, new_tokens: int) -> Rows:
@@ -181,8 +194,8 @@ def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
     )
     return [
         Row(f"{name}/{sample['doc_id']}", name, value=_accuracy(name, sample))
-        for name in probe.tasks
-        for sample in report["samples"][name]
+        for name, samples in report["samples"].items()  # a group's tasks, by their own names
+        for sample in samples
     ]
 
 
@@ -191,14 +204,14 @@ _tasks_built: dict[tuple[tuple[str, ...], Path], Any] = {}
 
 def _built(names: tuple[str, ...], folder: Path) -> Any:  # noqa: ANN401 - lm-eval's own
     """The tasks, built once in a process."""
-    from lm_eval.tasks import TaskManager, get_task_dict
+    from lm_eval.tasks import TaskManager
 
     if (names, folder) not in _tasks_built:
         ours = {path.stem for path in folder.glob("*.yaml")}
         manager = TaskManager(include_path=str(folder), include_defaults=not ours.issuperset(names))
         if missing := [name for name in names if name not in manager.all_tasks]:
             raise SuiteError(f"lm-eval has no task {missing[0]!r}; see `lm-eval ls tasks`")
-        _tasks_built[names, folder] = get_task_dict(list(names), manager)
+        _tasks_built[names, folder] = manager.load(list(names))
     return _tasks_built[names, folder]
 
 

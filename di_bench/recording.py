@@ -36,6 +36,7 @@ def record(store: Store, run: Run, scores: Mapping[str, Score]) -> Record:
             "name": run.corpus.name,
             **{split: run.corpus.digest([split]) for split in TRAINED},
             "asked": run.corpus.digest(sorted(asked)),
+            **{f"revision of {hub}": sha for hub, sha in run.corpus.revisions.items()},
         },
         model=_model(run.base),
         method=run.method.name,

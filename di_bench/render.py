@@ -1,10 +1,11 @@
 """A board written out: text, Markdown, LaTeX, CSV, JSON. What a model wrote is escaped."""
 
+import json
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Literal
 
-from di_bench.board import NOTE, Board, boards, frame
+from di_bench.board import NOTE, Board, boards, frame, numbers
 from di_bench.record import Record
 from di_bench.suite import Suite
 
@@ -17,7 +18,7 @@ def render(records: Iterable[Record], suite: Suite, form: Format) -> str:
     if form == "csv":
         return str(frame(kept, suite).to_csv(index=False))
     if form == "json":
-        return str(frame(kept, suite).to_json(orient="records", indent=1, force_ascii=False)) + "\n"
+        return json.dumps(numbers(kept, suite), indent=1, ensure_ascii=False) + "\n"
     draw = {"text": _text, "md": _markdown, "latex": _latex}[form]
     return "\n".join(draw(board) for board in boards(kept, suite))
 
@@ -39,7 +40,10 @@ def _markdown(board: Board) -> str:
 
     header = board.header()
     rule = "|" + "|".join([" --- "] * 2 + [" ---: "] * (len(header) - 2)) + "|"
-    formulas = ", ".join(f"{c.replace('_', ' ')} = `{f}`" for c, f in board.formulas.items())
+    formulas = ", ".join(
+        f"{_md(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
+        for column, formula in board.formulas.items()
+    )
     notes = [f"- {_md(note)}" for note in board.footnotes()]
     parts = [f"# {_md(board.title)}", "", row(header), rule, *map(row, board.rows()), "", NOTE]
     return (
@@ -48,14 +52,15 @@ def _markdown(board: Board) -> str:
 
 
 def _md(text: str) -> str:
-    for mark in ("\\", "|", "<", "*", "[", "`"):
+    for mark in ("\\", "|", "<", "&", "*", "_", "[", "`", "~"):
         text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", " ")
+    return " ".join(text.split())
 
 
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$", "≈": r"$\approx$", "±": r"$\pm$",
 }  # fmt: skip
 
@@ -65,7 +70,7 @@ def _tex(text: str) -> str:
 
 
 def _latex(board: Board) -> str:
-    """A booktabs table; needs the package booktabs and nothing else."""
+    """A booktabs table with its notes below; needs the package booktabs and nothing else."""
 
     def row(cells: Iterable[str]) -> str:
         return " & ".join(_tex(cell) for cell in cells) + r" \\"
@@ -76,5 +81,6 @@ def _latex(board: Board) -> str:
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {_tex(NOTE)}}}",
         rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule", row(header), r"\midrule",
-        body, r"\bottomrule", r"\end{tabular}", r"\end{table}",
+        body, r"\bottomrule", r"\end{tabular}",
+        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in board.footnotes()), r"\end{table}",
     ]) + "\n"  # fmt: skip

@@ -5,7 +5,7 @@ on and nothing more: a new probe does not retrain, a new metric does not ask.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 
@@ -18,7 +18,7 @@ from di_bench.model import ModelSpec
 from di_bench.recipe import Recipe
 from di_bench.size import size
 from di_bench.spec import Tree
-from di_bench.suite import Judge, Suite, Tasks, Write
+from di_bench.suite import Judge, Read, Suite, Tasks, Write
 
 TRAINING = 1
 """Raise it when the numbers that training produces change. A replay test says when they do."""
@@ -34,6 +34,9 @@ class Base:
     name: str
     """Its id with `--` for `/`; for a folder its name and a digest, never its path."""
     digest: str
+    target: str = ""
+    retain: str = ""
+    """Ready checkpoints, as `id@revision` or, for a folder, by content."""
 
     @property
     def dtype(self) -> str:
@@ -79,27 +82,23 @@ class Grown:
         """How it memorises its splits."""
         spec = self.base.spec
         start = size(spec.id).memorize if spec.builtin else Recipe(lr=1e-5)
-        return _recipe(start, self.suite.grow.memorize)
+        return replace(start, **self.suite.grow.memorize)
 
     @cached_property
     def key(self) -> str:
         """Changes when it must be grown again."""
         if self.checkpoint:
-            return digest("given", self.checkpoint, self.base.key)
+            given = self.base.target if self.splits == TRAINED else self.base.retain
+            return digest("given", given, self.base.key)
+        room, recipe = self.suite.max_tokens, asdict(self.recipe)
         data = self.corpus.digest(self.splits)
         changes = self.suite.grow.pretrain if self.base.spec.builtin else {}
-        return digest("grown", self.base.key, changes, data, asdict(self.recipe), self.seed)
-
-
-def _recipe(start: Recipe, changes: Tree) -> Recipe:
-    if unknown := changes.keys() - Recipe.__dataclass_fields__.keys():
-        raise SuiteError(f"grow: a recipe has no {sorted(unknown)[0]!r}")
-    return Recipe(**{**asdict(start), **changes})
+        return digest("grown", self.base.key, changes, data, recipe, room, self.seed)
 
 
 def pretrain_recipe(suite: Suite, model: str) -> Recipe:
     """How a built-in size is pretrained."""
-    return _recipe(size(model).pretrain, suite.grow.pretrain)
+    return replace(size(model).pretrain, **suite.grow.pretrain)
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,9 @@ class Run:
     @cached_property
     def settings(self) -> Tree:
         """The settings laid over the method's defaults."""
-        own = self.suite.methods.get(
-            self.method.name, self.suite.methods.get(str(self.method.path), {})
-        )
+        named = self.suite.methods.items()
+        given = {MethodFile.find(name).path.resolve(): settings for name, settings in named}
+        own = given.get(self.method.path.resolve(), {})
         return self.method.settings(self.base.spec.id, self.suite.recipe, own)
 
     @cached_property
@@ -157,7 +156,7 @@ class Run:
         refusals = digest(self.corpus.refusals)
         return digest(
             "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
-            self.method.code(), self.settings, peft, self.seed,
+            self.method.code(), self.settings, peft, self.suite.max_tokens, self.seed,
         )  # fmt: skip
 
     def asked(self, probe: str) -> object:
@@ -168,7 +167,8 @@ class Run:
             return [said, _tasks(spec), version("lm-eval")]
         if isinstance(spec, Judge):
             return [said, self.asked(spec.of), self.base.key]
-        return [said, self.corpus.digest([spec.split])]
+        room = self.suite.max_tokens if isinstance(spec, Read) else None
+        return [said, self.corpus.digest([spec.split]), room]
 
     @cached_property
     def transcript_keys(self) -> Mapping[str, str]:
@@ -204,25 +204,25 @@ class Run:
     @cached_property
     def scores_key(self) -> str:
         """Changes when the run must be graded again."""
+        reads = {column: self.suite.reads(column) for column in self.suite.metrics}
         columns = {
-            column: [self.formulas[column], [self.transcript_keys[p] for p in self._probes(column)]]
-            for column in self.suite.metrics
+            column: [self.formulas[column], [self.transcript_keys[p] for p in probes]]
+            for column, (_, probes) in reads.items()
         }
-        golds = [
-            [run.transcript_keys[probe] for run in self.golds for probe in self._probes(column)]
-            for column in self.suite.metrics
-            if self.suite.reads(column)[0].needs_gold
-        ]
+        golds = {
+            column: [run.transcript_keys[probe] for run in self.golds for probe in probes]
+            for column, (metric, probes) in reads.items()
+            if metric.needs_gold
+        }
         return digest("scores", columns, golds, self.seed)
-
-    def _probes(self, column: str) -> tuple[str, ...]:
-        return self.suite.reads(column)[1]
 
 
 def _tasks(probe: Tasks) -> object:
     """The content of the tasks: built-in ones and a folder's by their text, lm-eval's by name."""
     if probe.path is not None:
         files = sorted(p for p in probe.path.rglob("*") if p.is_file())
+        if not files:
+            raise SuiteError(f"{probe.path}: holds no task files; name the folder of the tasks")
         return [[p.name, digest(p.read_bytes().hex())] for p in files]
     ours = {task.name: [task.yaml, list(task.rows)] for task in world.tasks()}
     return [ours.get(name, name) for name in probe.tasks]

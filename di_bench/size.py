@@ -1,7 +1,7 @@
 """The sizes of model the harness grows from nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from di_bench.errors import ModelError, nearest
 from di_bench.recipe import Recipe
@@ -19,7 +19,7 @@ class Size:
     pretrain: Recipe
     memorize: Recipe
     vocabulary: int = 1024
-    context: int = 256
+    context: int = 512
 
     @property
     def parameters(self) -> int:
@@ -28,13 +28,43 @@ class Size:
         return self.vocabulary * self.hidden + self.layers * layer + self.hidden
 
 
-_PRETRAIN = Recipe(lr=3e-3, epochs=6, batch_size=32, warmup=0.5, schedule="cosine")
-_MEMORIZE = Recipe(lr=2e-3, epochs=12, batch_size=16, warmup=0.5, schedule="cosine", weight_decay=0)
+_PRETRAIN = Recipe(
+    lr=3e-3,
+    epochs=5,
+    batch_size=10,
+    warmup=0.4,
+    schedule="cosine",
+    weight_decay=0.1,
+    betas=(0.9, 0.95),
+)
+_MEMORIZE = Recipe(
+    lr=1e-3,
+    epochs=12,
+    batch_size=12,
+    warmup=0.6,
+    schedule="cosine",
+    weight_decay=0.05,
+    betas=(0.9, 0.95),
+)
 
 SIZES: Mapping[str, Size] = {
-    "builtin/nano": Size(80, 3, 4, 208, _PRETRAIN, _MEMORIZE),
+    "builtin/nano": Size(
+        hidden=72,
+        layers=3,
+        heads=4,
+        inner=192,
+        pretrain=replace(_PRETRAIN, lr=5e-3, epochs=6, batch_size=8),
+        memorize=replace(_MEMORIZE, lr=2e-3, batch_size=8),
+    ),
     "builtin/micro": Size(128, 4, 4, 344, _PRETRAIN, _MEMORIZE),
-    "builtin/mini": Size(256, 5, 8, 688, _PRETRAIN, _MEMORIZE),
+    "builtin/mini": Size(
+        hidden=256,
+        layers=5,
+        heads=8,
+        inner=688,
+        pretrain=replace(_PRETRAIN, lr=1.5e-3, epochs=4),
+        memorize=replace(_MEMORIZE, lr=7e-4),
+    ),
 }
 
 

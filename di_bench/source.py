@@ -4,9 +4,11 @@ A split names exactly one source (`builtin`, `file` or `config`/`split` of a hub
 ever falls back from one to another.
 """
 
+import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -34,9 +36,12 @@ class Split(Spec):
     """A split of the built-in world: `forget10`, `retain90`, `real_authors`, `prose`, ..."""
     file: str | None = None
     """A JSON, JSON Lines, CSV, Parquet or text file, relative to the corpus' `path`."""
+    hub: str | None = None
     config: str | None = None
     split: str | None = None
-    """A split of the corpus' `hub` data set, with its `config`."""
+    """A split of a hub data set (the corpus' own unless `hub` names another), with its `config`."""
+    revision: str | None = None
+    """The data set's commit; what it resolved to is recorded."""
     limit: PositiveInt | None = None
     """Take only the first so many items."""
     group_size: PositiveInt | None = None
@@ -70,19 +75,40 @@ class CorpusSpec(Spec):
     path: Path | None = None
     """The folder that `file` splits are in. Relative to the suite's own folder."""
     hub: str | None = None
+    """The data set of `split` splits."""
     revision: str | None = None
-    """The hub revision to use; what it resolved to is recorded."""
     splits: dict[str, Split]
     refusals: Refusals = Refusals(builtin=True)
     seed: int = 0
     """The seed of the built-in world."""
+
+    @property
+    def hubs(self) -> frozenset[str]:
+        """The hub data sets it reads."""
+        return frozenset(
+            split.hub or self.hub or "" for split in self.splits.values() if split.split
+        )
+
+    def pinned(self, revisions: Mapping[str, str]) -> "CorpusSpec":
+        """The same with hub data sets held at these commits, where the suite holds them at none."""
+
+        def pin(split: Split) -> Split:
+            hub = split.hub or self.hub or ""
+            held = split.revision or (self.revision if hub == self.hub else None)
+            return split.model_copy(update={"revision": held or revisions.get(hub)})
+
+        splits = {name: pin(split) for name, split in self.splits.items()}
+        return self.model_copy(update={"splits": splits})
 
     def open(self) -> Corpus:
         """Read every split. Raises CorpusError with file, row and mend."""
         splits = {name: self._split(name, split) for name, split in self.splits.items()}
         built = self.splits["forget"].builtin is not None
         name = f"{self.name} v{world.VERSION}" if built else self.name
-        return Corpus(name, splits, self._refusals())
+        revisions = {
+            s.hub or self.hub or "": s.revision for s in self.splits.values() if s.revision
+        }
+        return Corpus(name, splits, self._refusals(), revisions)
 
     def _split(self, name: str, split: Split) -> tuple[Item, ...]:
         if split.builtin:
@@ -90,14 +116,12 @@ class CorpusSpec(Spec):
         if split.file:
             path = self._file(name, split.file)
             rows = enumerate(islice(_rows(path), split.limit), 1)
-            where = path.name
-            return tuple(_item(row, split, f"{path.stem}/{n}", f"{path}:{n}") for n, row in rows)
+            if not (items := _items(rows, split, path.stem, str(path))):
+                raise CorpusError(f"{path}: split {name!r} is empty; give it a file with rows")
+            return items
         rows = enumerate(islice(self._hub_rows(split), split.limit), 1)
-        where = f"{self.hub}/{split.config or ''}"
-        return tuple(
-            _item(row, split, f"{split.config or split.split}/{n}", f"{where}:{n}")
-            for n, row in rows
-        )
+        where = f"{split.hub or self.hub}/{split.config or ''}"
+        return _items(rows, split, split.config or split.split or name, where)
 
     def _file(self, name: str, file: str) -> Path:
         if self.path is None:
@@ -105,7 +129,7 @@ class CorpusSpec(Spec):
                 f"{self.name}: split {name!r} is a file and the suite names no folder; "
                 "add --set corpus.path=DIR"
             )
-        return self.path / file
+        return self.path.expanduser() / file
 
     def _refusals(self) -> tuple[str, ...]:
         if self.refusals.file is None:
@@ -114,35 +138,25 @@ class CorpusSpec(Spec):
         return tuple(line for line in _text(path).splitlines() if line.strip())
 
     def _hub_rows(self, split: Split) -> Iterator[Mapping[str, Any]]:
-        if self.hub is None:
+        hub = split.hub or self.hub
+        if hub is None:
             raise CorpusError(f"{self.name}: `split` needs a data set; add corpus.hub")
         from datasets import load_dataset
 
         try:
-            rows = load_dataset(self.hub, split.config, split=split.split, revision=self.revision)
+            rows = load_dataset(hub, split.config, split=split.split, revision=split.revision)
         except (OSError, ValueError, RuntimeError) as error:
             raise CorpusError(
-                f"{self.hub}: the data set cannot be reached ({type(error).__name__}); copy it to "
+                f"{hub}: the data set cannot be reached ({type(error).__name__}); copy it to "
                 "a folder and use `file:` splits with corpus.path, or fill the Hugging Face cache "
                 "on a machine with network and carry it over ($HF_HOME)"
             ) from error
         yield from rows
 
 
-def hub_revision(hub: str, revision: str | None) -> str:
-    """The commit a hub data set's revision stands for now. Raises CorpusError offline."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        return str(HfApi().dataset_info(hub, revision=revision).sha)
-    except (OSError, HfHubHTTPError, OfflineModeIsEnabled) as error:
-        raise CorpusError(f"{hub}: its revision cannot be resolved; pin corpus.revision") from error
-
-
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -156,8 +170,10 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     match path.suffix:
         case ".json" | ".jsonl":
             yield from _json(path)
-        case ".csv" | ".parquet":
-            yield from _table(path)
+        case ".csv":  # every value is text: a guess at types would make numbers of answers
+            yield from csv.DictReader(StringIO(_text(path)))
+        case ".parquet":
+            yield from _parquet(path)
         case ".txt":
             yield from ({"answer": part} for part in _text(path).split("\n\n") if part.strip())
         case other:
@@ -184,15 +200,25 @@ def _json(path: Path) -> Iterator[Mapping[str, Any]]:
             raise CorpusError(f"{path}:{number}: not valid JSON: {error.msg}") from error
 
 
-def _table(path: Path) -> Iterator[Mapping[str, Any]]:
-    from pyarrow import ArrowException, csv, parquet
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    from pyarrow import ArrowException, parquet
 
     try:
-        table = csv.read_csv(path) if path.suffix == ".csv" else parquet.read_table(path)
+        table = parquet.read_table(path)
     except (OSError, ArrowException) as error:
-        raise CorpusError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error
+        raise CorpusError(f"{path}: cannot be read as Parquet: {error}") from error
     for batch in table.to_batches():
         yield from batch.to_pylist()
+
+
+def _items(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], split: Split, stem: str, where: str
+) -> tuple[Item, ...]:
+    """The items of a file or data set; blank documents, such as WikiText's, are no items."""
+    items = (_item(row, split, f"{stem}/{n}", f"{where}: row {n}") for n, row in rows)
+    return tuple(
+        item for item in items if item.kind != "document" or item.answer.strip() or item.ids
+    )
 
 
 def _item(row: Mapping[str, Any], split: Split, name: str, where: str) -> Item:
@@ -229,4 +255,6 @@ def _value(field: str, value: object, where: str) -> object:
         return str(value)
     if isinstance(value, kind):
         return value
+    if field == "correct" and str(value).isdecimal():  # from a CSV
+        return int(str(value))
     raise CorpusError(f"{where}: expected {kind.__name__}, found {type(value).__name__}")

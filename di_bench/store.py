@@ -7,10 +7,12 @@ half done. A piece carries checksums of its files: a damaged one is noticed, sai
 import json
 import logging
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from pydantic import ValidationError
 from di_bench.corpus import digest
 from di_bench.errors import ModelError, StoreError
 from di_bench.metrics.metric import ItemScore
-from di_bench.model import ModelSpec
+from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Base, Run
 from di_bench.suite import Suite
@@ -29,6 +31,7 @@ from di_bench.transcript import Row, Rows
 log = logging.getLogger(__name__)
 
 _SUMS = "sha256.json"
+_UNWRITABLE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EACCES, EPERM, EEXIST, ENOTDIR)
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
@@ -100,12 +103,15 @@ class Store:
                 shutil.rmtree(folder)
             draft = folder.with_name(f"{key}.draft")
             shutil.rmtree(draft, ignore_errors=True)
-            with _explained(draft):
-                draft.mkdir(parents=True)
-                make(draft)
-                sums = {file: _sha256(draft / file) for file in _files(draft)}
-                (draft / _SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
-                draft.rename(folder)
+            try:
+                with _explained(folder):
+                    draft.mkdir(parents=True)
+                    make(draft)
+                    sums = {file: _sha256(draft / file) for file in _files(draft)}
+                    (draft / _SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+                    draft.rename(folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
         return folder
 
     def path(self, kind: str, key: str) -> Path:
@@ -142,12 +148,16 @@ class Store:
 
         Raises ModelError for a folder that is no model, or that holds only pickled weights.
         """
-        if not spec.local:
-            revision = f"@{spec.revision}" if spec.revision else ""
-            return Base(spec, spec.id.replace("/", "--"), spec.id + revision)
-        folder = Path(spec.id).expanduser()
-        content = self._folder_digest(folder)
-        return Base(spec, f"{folder.resolve().name}-{content[:8]}", content)
+        content = self._content(spec.id, spec.revision)
+        name = spec.id.replace("/", "--")
+        if spec.local:
+            name = f"{Path(spec.id).expanduser().resolve().name}-{content[:8]}"
+        return Base(spec, name, content, self._content(spec.target), self._content(spec.retain))
+
+    def _content(self, name: str | None, revision: str | None = None) -> str:
+        if name and is_folder(name):
+            return self._folder_digest(Path(name).expanduser())
+        return f"{name or ''}@{revision}" if revision else name or ""
 
     def _folder_digest(self, folder: Path) -> str:
         files = sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern)})
@@ -173,13 +183,20 @@ def read_record(path: Path) -> Record:
         return Record.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise StoreError(
-            f"{path}: not a record di-bench can read ({type(error).__name__})"
+            f"{path}: not a record that this version can read; delete it and run again"
         ) from error
 
 
-def records_in(folder: Path) -> list[Record]:
-    """All records below a folder, in a fixed order."""
-    return [read_record(path) for path in sorted(folder.glob("*/*.json"))]
+def records_in(folder: Path, spared: Collection[Path] = ()) -> list[Record]:
+    """All records below a folder, in a fixed order. Unreadable ones raise unless `spared`."""
+    found = []
+    for path in sorted(folder.glob("*/*.json")):
+        try:
+            found.append(read_record(path))
+        except StoreError:
+            if path not in spared:
+                raise
+    return found
 
 
 def read_items(path: Path) -> list[tuple[str, str, str, float]]:
@@ -229,11 +246,13 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn a full disk or a locked folder into one line."""
     try:
         yield
-    except OSError as error:
-        if error.errno is None or (error.filename is None and error.strerror is None):
+    except Exception as error:
+        said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors has it in words alone
+        code = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+        if code not in _UNWRITABLE:
             raise
         raise StoreError(
-            f"{path}: cannot be written: {error.strerror}; free some space or choose another "
+            f"{path}: cannot be written: {os.strerror(code)}; free some space or choose another "
             "folder (--results, --cache). What was whole is kept"
         ) from error
 

@@ -4,19 +4,21 @@ Suites are data. This module turns a YAML file into frozen, validated values and
 else, so listing, planning and grading never import torch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from di_bench import metrics
+from di_bench.corpus import TRAINED
 from di_bench.errors import SuiteError, nearest
+from di_bench.metrics import METRICS
 from di_bench.metrics.metric import Metric
-from di_bench.model import Grow, ModelSpec, Peft
+from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
+from di_bench.size import SIZES
 from di_bench.source import CorpusSpec
-from di_bench.spec import Spec, Tree, merged, parse, read_value, read_yaml
+from di_bench.spec import Place, PlaceError, Spec, Tree, merged, parse, read_yaml
 
 PACKAGED = Path(__file__).parent / "suites"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the suites inside the package
@@ -78,7 +80,7 @@ class Suite(Spec):
     models: tuple[ModelSpec, ...] = Field(min_length=1)
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
     """Method name or path to the settings it gets here."""
-    recipe: dict[str, Any] = {}
+    recipe: RecipeChanges = {}
     """Training settings every method starts from."""
     max_tokens: PositiveInt = 512
     """Longer sequences are cut at the end, in training and in reading."""
@@ -103,9 +105,11 @@ class Suite(Spec):
     @field_validator("methods", mode="before")
     @classmethod
     def _no_settings(cls, methods: object) -> object:
+        methods = _as_settings(methods)
         if isinstance(methods, list):
-            return {name: {} for name in methods}
-        return {k: v or {} for k, v in methods.items()} if isinstance(methods, Mapping) else methods
+            raise ValueError("list names alone, or map each to its settings: {di: {strength: 3}}")
+        given = methods.items() if isinstance(methods, Mapping) else ()
+        return {k: {} if v is None else v for k, v in given} or methods
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -129,54 +133,44 @@ class Suite(Spec):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         """Fail here, not after a night of training."""
-        for split in ("forget", "retain"):
+        for split in TRAINED:
             if split not in self.corpus.splits:
-                raise ValueError(f"corpus.splits.{split} is missing; add it")
+                raise PlaceError(("corpus", "splits", split), "missing; add it")
         for name, probe in self.probes.items():
             self._check_probe(name, probe)
         for column in self.metrics:
             self._check_column(column)
-        for column in self.board:
-            if column not in self.metrics:
-                raise ValueError(
-                    f"board: unknown column {column!r}; {nearest(column, self.metrics)}"
-                )
+        for i, model in enumerate(self.models):
+            sizes = SIZES if model.builtin else (model.id,)
+            _known(("models", i), "built-in model", model.id, sizes)
+        for i, column in enumerate(self.board):
+            _known(("board", i), "column", column, self.metrics)
         return self
 
     def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge) -> None:
-        if isinstance(probe, Read | Write) and probe.split not in self.corpus.splits:
-            raise ValueError(
-                f"probes.{name}: unknown split {probe.split!r}; "
-                f"{nearest(probe.split, self.corpus.splits)}"
-            )
-        if isinstance(probe, Judge) and not isinstance(self.probes.get(probe.of), Write):
+        if isinstance(probe, Read | Write):
+            _known(("probes", name, "split"), "split", probe.split, self.corpus.splits)
+        if isinstance(probe, Judge):
             writes = [k for k, v in self.probes.items() if isinstance(v, Write)]
-            raise ValueError(
-                f"probes.{name}: {probe.of!r} writes nothing; {nearest(probe.of, writes)}"
-            )
+            _known(("probes", name, "of"), "`write` probe", probe.of, writes)
 
     def _check_column(self, column: str) -> None:
         if len(self.metrics[column]) != 1:
-            raise ValueError(f"metrics.{column}: name one metric, as in {{probability: forget}}")
+            raise PlaceError(("metrics", column), "name one metric, as in {probability: forget}")
         metric, probes = self.reads(column)
         for probe in probes:
-            if probe not in self.probes:
-                raise ValueError(
-                    f"metrics.{column}: unknown probe {probe!r}; {nearest(probe, self.probes)}"
-                )
+            _known(("metrics", column), "probe", probe, self.probes)
         kinds = tuple(self.probes[probe].ask for probe in probes)
         if kinds != metric.asks:
-            raise ValueError(
-                f"metrics.{column}: {metric.name} reads {_kinds(metric.asks)}, not {_kinds(kinds)}"
-            )
+            wanted, given = " + ".join(metric.asks), " + ".join(kinds) or "nothing"
+            said = f"{metric.name} needs `ask: {wanted}`, not {given}"
+            raise PlaceError(("metrics", column), said)
 
     def reads(self, column: str) -> tuple[Metric, tuple[str, ...]]:
         """The metric behind a column, and the probes it reads."""
         ((name, probes),) = self.metrics[column].items()
-        try:
-            return metrics.metric(name), probes
-        except SuiteError as error:
-            raise ValueError(f"metrics.{column}: {error}") from error
+        _known(("metrics", column), "metric", name, METRICS)
+        return METRICS[name], probes
 
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
         """In which direction a column improves: `memory` is lower on forget, higher elsewhere."""
@@ -192,14 +186,15 @@ class Suite(Spec):
         return self.board or tuple(self.metrics)
 
 
-def _kinds(kinds: Sequence[str]) -> str:
-    return " + ".join(kinds) or "nothing"
+def _known(place: Place, what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise PlaceError(place, f"unknown {what} {name!r}; {nearest(name, known)}")
 
 
 def suite_path(name: str | Path) -> Path:
     """A packaged suite by its bare name, or a path. Raises SuiteError with the nearest name."""
     path = Path(name)
-    if path.suffix or path.parent != Path() or path.exists():
+    if path.suffix or path.parent != Path():
         return path
     known = [file.stem for file in PACKAGED.glob("*.yaml")]
     if str(name) not in known:
@@ -211,43 +206,44 @@ def load(name: str | Path, profile: str = "default", changes: Tree | None = None
     """Read a suite, lay a profile and then `changes` over it, and check it whole."""
     path = suite_path(name)
     tree = read_yaml(path, SuiteError)
-    profiles = tree.pop("profiles", {}) or {}
+    profiles = tree.pop("profiles", None) or {}
+    overlay = profiles.get(profile) if isinstance(profiles, dict) else profiles
+    if not isinstance(profiles, dict) or not isinstance(overlay or {}, dict):
+        raise SuiteError(f"{path}: profiles: must map a name to what it changes")
     if profile != "default" and profile not in profiles:
         raise SuiteError(
-            f"{path}: no profile {profile!r}; {nearest(profile, ['default', *profiles])}"
+            f"{path}: no profile {profile!r}; {nearest(profile, ['default', *map(str, profiles)])}"
         )
-    tree = _overlaid(tree, profiles.get(profile) or {})
+    tree = _overlaid(tree, overlay or {})
+    tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "probes") if k in tree}
     tree = _overlaid(tree, changes or {}) | {"profile": profile}
-    suite = parse(Suite, tree, path, SuiteError)
-    folder = suite.corpus.path
-    if folder is None or folder.is_absolute() or "corpus" in (changes or {}):
-        return suite
-    corpus = suite.corpus.model_copy(update={"path": path.parent / folder})
-    return suite.model_copy(update={"corpus": corpus})
+    return parse(Suite, tree, path, SuiteError, ((), ("profiles", profile)))
+
+
+def _anchored(value: object, folder: Path) -> object:
+    """A file's paths start from its own folder; the command line's from where one stands."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        k: str(folder / v) if k == "path" and isinstance(v, str) else _anchored(v, folder)
+        for k, v in value.items()
+    }
 
 
 def _overlaid(tree: Tree, above: Tree) -> Tree:
-    """As `merged`, but a corpus that brings its own name replaces the other's splits whole."""
-    if "splits" in (above.get("corpus") or {}):
+    """As `merged`, but a corpus that brings its own splits replaces the other whole."""
+    if "splits" in _mapping(above.get("corpus")):
         tree = tree | {"corpus": {}}
     if "methods" in above:
         tree = tree | {"methods": _as_settings(tree.get("methods"))}
     return merged(tree, above)
 
 
+def _mapping(value: object) -> Tree:
+    return value if isinstance(value, dict) else {}
+
+
 def _as_settings(methods: object) -> object:
-    return {name: {} for name in methods} if isinstance(methods, list) else methods
-
-
-def changes_of(assignments: Sequence[str]) -> Tree:
-    """`a.b=value` from the command line as a tree. Raises SuiteError when there is no `=`."""
-    tree: Tree = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise SuiteError(f"--set {text}: write it as key=value, such as corpus.path=DIR")
-        branch: Any = read_value(value)
-        for part in reversed(key.split(".")):
-            branch = {part: branch}
-        tree = merged(tree, branch)
-    return tree
+    if isinstance(methods, list) and all(isinstance(name, str) for name in methods):
+        return {name: {} for name in methods}
+    return methods

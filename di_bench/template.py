@@ -49,7 +49,7 @@ class Template:
             ids, start = [*bos, *ids, tokenizer.eos_token_id], start + len(bos)
             focus = [*focus, False]
         start = max(start, 1)  # nothing predicts the very first token
-        focus = focus[-(len(ids) - start) :]
+        focus = focus[len(focus) - (len(ids) - start) :]
         return Encoded(tuple(ids[:limit]), start, tuple(focus[: max(0, limit - start)]))
 
     def _chat(self, tokenizer: Any, item: Item, answer: str) -> tuple[str, str]:  # noqa: ANN401 - a tokenizer
@@ -65,12 +65,7 @@ class Template:
         whole = tokenizer.apply_chat_template(turns, tokenize=False, **extra)
         if not whole.startswith(prefix):
             raise ModelError("the chat template renders a prompt differently alone than in a chat")
-        return prefix, whole[: whole.rindex(answer) + len(answer)] + _tail(whole, answer)
-
-
-def _tail(whole: str, answer: str) -> str:
-    """What ends the assistant's turn: the text after the answer, without a trailing newline."""
-    return whole[whole.rindex(answer) + len(answer) :].rstrip("\n")
+        return prefix, whole.rstrip("\n")  # ChatML ends a turn with its end token and a newline
 
 
 def _plain(item: Item, answer: str) -> tuple[str, str]:
@@ -97,10 +92,18 @@ def _cut(
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     spans: Sequence[tuple[int, int]] = coded["offset_mapping"]
     start = next((i for i, (_, end) in enumerate(spans) if end > len(prefix)), len(spans))
-    shift = whole.rindex(answer) if answer else len(whole)
+    shift = _place(whole, len(prefix), answer)
     facts = [(a + shift, b + shift) for a, b in item.focus] if answer == item.answer else []
     focus = [any(a < end and first < b for a, b in facts) for first, end in spans[start:]]
     return list(coded["input_ids"]), start, focus
+
+
+def _place(whole: str, start: int, answer: str) -> int:
+    """Where the answer's own characters count from; many templates strip the spaces around it."""
+    at = whole.find(answer.strip(), start)
+    if at < 0:
+        raise ModelError(f"the chat template changes the answer {answer[:40]!r}")
+    return at - (len(answer) - len(answer.lstrip()))
 
 
 def text_of(item: Item) -> str:

@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from torch.nn.utils import clip_grad_norm_
 from di_bench import adapt
 from di_bench.batch import Batch
 from di_bench.corpus import Item
-from di_bench.errors import DivergedError, ModelError
+from di_bench.errors import CorpusError, DivergedError, ModelError
 from di_bench.lm import LM
 from di_bench.recipe import Recipe
 from di_bench.reference import Reference, remember
@@ -80,6 +80,10 @@ class Fitter:
     load_gold: Callable[[], LM] | None = None
     watch: Callable[[float], None] = lambda _: None
     """Told the fraction done of each fit."""
+    keep: float = 1.0
+    """Texts of retain in a step for each text of forget."""
+    pool: int = 1
+    """Steps whose texts are sorted by length together, to pad less; 1 sorts nothing."""
     trainings: list[Training] = field(default_factory=list, init=False)
 
     def __call__(
@@ -91,13 +95,13 @@ class Fitter:
         def make(draft: Path) -> None:
             fresh.append(self._train(lm, loss, recipe, stop))
             adapt.save(lm, draft)
-            done = replace(fresh[0])
-            (draft / "training.json").write_text(json.dumps(done.__dict__), encoding="utf-8")
+            (draft / "training.json").write_text(json.dumps(asdict(fresh[0])), encoding="utf-8")
 
         folder = self.piece(f"fit-{len(self.trainings)}", make)
         if not fresh:
             adapt.restore(lm, folder)
-            fresh = [Training(**json.loads((folder / "training.json").read_text(encoding="utf-8")))]
+            kept = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+            fresh = [Training(**kept | {"curve": tuple(kept["curve"])})]
         self.trainings += fresh
         return lm
 
@@ -114,6 +118,8 @@ class Fitter:
     def _encoded(self, lm: LM, split: str) -> list[Encoded]:
         if split != "refusal":
             return [lm.encode(item, None, self.max_tokens) for item in self.splits[split]]
+        if not self.refusals:
+            raise CorpusError("this corpus has no refusals to teach; set corpus.refusals")
         order = random.Random(f"{self.seed}:refusals")
         return [
             lm.encode(item, order.choice(self.refusals), self.max_tokens)
@@ -133,14 +139,15 @@ class Fitter:
         rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: _rate(n, per_epoch, recipe))
         curve: list[float] = []
         tokens = steps = 0
-        lm.model.train()
         for epoch, batches in enumerate(self._epochs(lm, recipe)):
+            lm.model.train()
             total = 0.0
             for parts in batches:
                 value = sum(_backward(loss(lm, pair)) for pair in parts)
                 norm = clip_grad_norm_(weights, recipe.clip)
                 if not math.isfinite(value) or not norm.isfinite():
-                    raise DivergedError(f"loss is {value} at step {steps} (epoch {epoch + 1})")
+                    found = f"gradient is {norm}" if math.isfinite(value) else f"loss is {value}"
+                    raise DivergedError(f"{found} at step {steps} (epoch {epoch + 1})")
                 optimizer.step()
                 optimizer.zero_grad()
                 rate.step()
@@ -148,10 +155,24 @@ class Fitter:
                 tokens += sum(_tokens(pair) for pair in parts)
                 self.watch(steps / (per_epoch * recipe.epochs))
             curve.append(total / per_epoch)
+            lm.model.eval()
             if stop is not None and stop(lm):
                 break
-        lm.model.eval()
         return Training(time.perf_counter() - began, tokens, steps, tuple(curve))
+
+    def _steps(
+        self, rows: Sequence[int], size: int, encoded: Callable[[str], list[Encoded]]
+    ) -> list[Sequence[int]]:
+        """The rows of each step of an epoch, from rows in random order."""
+        if self.pool == 1:
+            return _cut(rows, size)
+        texts = encoded("forget")
+        pools = _cut(rows, size * self.pool)
+        return [
+            step
+            for pool in pools
+            for step in _cut(sorted(pool, key=lambda row: len(texts[row].ids)), size)
+        ]
 
     def _epochs(self, lm: LM, recipe: Recipe) -> Iterator[Iterator[list[Pair]]]:
         order = random.Random(self.seed)
@@ -163,23 +184,26 @@ class Fitter:
             return texts[split]
 
         def pairs(rows: Sequence[int], kept: Sequence[int]) -> list[Pair]:
-            size = recipe.micro_batch or recipe.batch_size
             chosen = {"forget": rows, "refusal": rows, "retain": kept}
-            return [
-                _pair(lm, encoded, chosen, slice(start, start + size))
-                for start in range(0, len(rows), size)
-            ]
+            parts = math.ceil(len(rows) / (recipe.micro_batch or recipe.batch_size))
+            return [_pair(lm, encoded, chosen, slice(n, None, parts)) for n in range(parts)]
 
         forget = list(range(len(self.splits["forget"])))
         retain = range(len(self.splits.get("retain", ())))
         for _ in range(recipe.epochs):
             order.shuffle(forget)
-            steps = [
-                forget[start : start + recipe.batch_size]
-                for start in range(0, len(forget), recipe.batch_size)
+            steps = self._steps(forget, recipe.batch_size, encoded)
+            if self.pool > 1:
+                order.shuffle(steps)
+            kept = [
+                order.choices(retain, k=round(self.keep * len(rows))) if retain else []
+                for rows in steps
             ]
-            kept = [order.choices(retain, k=len(rows)) if retain else [] for rows in steps]
             yield (pairs(*step) for step in zip(steps, kept, strict=True))
+
+
+def _cut(rows: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _pair(

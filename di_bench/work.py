@@ -9,24 +9,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
 import platformdirs
 
 from di_bench import suite as suites
 from di_bench.corpus import Corpus
-from di_bench.errors import ModelError, StoreError
+from di_bench.errors import ModelError, StoreError, SuiteError
 from di_bench.method import MethodFile
 from di_bench.model import ModelSpec
 from di_bench.record import Record
 from di_bench.run import Run, grid
-from di_bench.spec import Tree, merged
-from di_bench.store import Store
+from di_bench.spec import Tree, changes_of, merged
+from di_bench.store import Store, records_in
 from di_bench.suite import Suite
 
 
 def cache_folder() -> Path:
     """`$DI_BENCH_CACHE`, else the user's cache folder."""
     return Path(os.environ.get("DI_BENCH_CACHE") or platformdirs.user_cache_dir("di-bench"))
+
+
+Reach = Literal["plan", "cache", "network"]
+"""How far to go for a hub's models and data: not at all, to its local cache, or to the hub."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,15 @@ class Choice:
     @cached_property
     def loaded(self) -> Suite:
         """The suite with profile and changes laid over it, checked whole."""
-        tree: Tree = suites.changes_of(self.changes)
+        tree: Tree = changes_of(self.changes)
         if self.models:
             specs = [spec for name in self.models for spec in self._models(name)]
             tree = merged(tree, {"models": specs})
-        if self.seeds:
-            tree = merged(tree, {"seeds": list(self.seeds)})
+        suite = suites.load(self.suite, self.profile, tree)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise SuiteError("--seed: a seed is given twice; give each once")
+        if new := [seed for seed in self.seeds if seed not in suite.seeds]:
+            tree = merged(tree, {"seeds": [*suite.seeds, *new]})
         return suites.load(self.suite, self.profile, tree)
 
     def _models(self, name: str) -> list[Tree]:
@@ -68,20 +76,25 @@ class Work:
 
     @classmethod
     def lay_out(
-        cls, choice: Choice, methods: Sequence[str], store: Store, *, reach: bool = True
+        cls, choice: Choice, methods: Sequence[str], store: Store, reach: Reach = "network"
     ) -> "Work":
         """Open and identify everything. Raises DiBenchError in one line for what cannot be used.
 
-        `reach` allows asking a hub which revision is the newest; without it nothing leaves the
-        machine.
+        To `plan`, hub models and data need not be here; nothing but `network` asks a hub.
         """
         suite = choice.loaded
         files = [MethodFile.find(name) for name in methods or suite.methods]
-        specs = [resolved(spec, reach=reach) for spec in suite.models]
+        specs = [resolved(spec, reach) for spec in suite.models]
         bases = [store.identify(spec) for spec in specs]
-        away = suite.corpus.hub is not None and not reach
-        corpus = Corpus(suite.corpus.name, {}) if away else suite.corpus.open()
-        runs = tuple(grid(suite, corpus, bases, files))
+        names = [base.name for base in bases]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise SuiteError(f"models: {twice[0]} is given twice; list each once")
+        commits = {hub: _commit("datasets", hub, reach) for hub in sorted(suite.corpus.hubs)}
+        known = {hub: commit for hub, commit in commits.items() if commit}
+        away = len(known) < len(commits)
+        corpus = Corpus("", {}) if away else suite.corpus.pinned(known).open()
+        seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
+        runs = tuple(r for r in grid(suite, corpus, bases, files) if r.seed in seeds)
         for run in runs:
             _ = run.settings if away else run.scores_key  # what does not fit is refused here
         return cls(suite, None if away else corpus, runs, store)
@@ -91,8 +104,9 @@ class Work:
         return [run for run in self.runs if self.store.finished(run) is None]
 
     def records(self) -> list[Record]:
-        """Every record of the suite's profile."""
-        return self.store.records(self.suite)
+        """Every record of the suite's profile; damaged ones that are made again are left out."""
+        mine = {self.store.record_path(run) for run in self.runs}
+        return records_in(self.store.folder(self.suite), spared=mine)
 
     def check_writable(self) -> None:
         """Refuse folders that cannot be written to before any work is done."""
@@ -137,7 +151,8 @@ class Work:
     def outlook(self) -> str:
         """How many cells are left and what they will cost, judged by finished ones."""
         if self.corpus is None:
-            return f"{len(self.runs)} cells; the corpus {self.suite.corpus.hub} comes from a hub"
+            hubs = ", ".join(sorted(self.suite.corpus.hubs))
+            return f"{len(self.runs)} cells; data not on this machine: {hubs}"
         left = self.left()
         known: dict[str, list[float]] = {}
         for record in self.records():
@@ -152,30 +167,40 @@ class Work:
         return f"{said}; about {seconds:.0f} processor seconds of unlearning and asking"
 
 
-def resolved(spec: ModelSpec, *, reach: bool) -> ModelSpec:
+def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
     """A hub model with the commit it stands for; built-in, local and pinned ones as they are.
 
     Raises ModelError when the hub is needed and not in reach.
     """
     if spec.builtin or spec.local or spec.revision:
         return spec
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    ref = home / "hub" / f"models--{spec.id.replace('/', '--')}" / "refs" / "main"
-    if ref.exists():
-        return spec.model_copy(update={"revision": ref.read_text(encoding="utf-8").strip()})
-    if not reach:
-        return spec
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    return spec.model_copy(update={"revision": _commit("models", spec.id, reach)})
 
-    try:
-        return spec.model_copy(update={"revision": HfApi().model_info(spec.id, timeout=10).sha})
-    except (OSError, HfHubHTTPError, OfflineModeIsEnabled) as error:
-        raise ModelError(
-            f"{spec.id}: the model hub cannot be reached ({type(error).__name__}). Run "
-            f"`hf download {spec.id}` on a machine with network and carry its $HF_HOME over, "
-            "or give a folder: --model FOLDER"
-        ) from error
+
+def _commit(kind: Literal["models", "datasets"], name: str, reach: Reach) -> str | None:
+    """The newest commit of a hub repository: the cached one, else the one the hub names."""
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    ref = home / "hub" / f"{kind}--{name.replace('/', '--')}" / "refs" / "main"
+    if ref.exists():
+        return ref.read_text(encoding="utf-8").strip()
+    if reach == "plan":
+        return None
+    if reach == "network":
+        from huggingface_hub import HfApi
+
+        ask = HfApi().model_info if kind == "models" else HfApi().dataset_info
+        try:
+            return ask(name, timeout=10).sha
+        except Exception as error:  # noqa: BLE001 - its HTTP client, and so its errors, change
+            why = f"the hub cannot be reached ({type(error).__name__})"
+    else:
+        why = "not in the Hugging Face cache, and the network is off"
+    flag = "" if kind == "models" else "--repo-type dataset "
+    other = "--model FOLDER" if kind == "models" else "`file:` splits and corpus.path"
+    raise ModelError(
+        f"{name}: {why}. Run `hf download {flag}{name}` on a machine with network and carry its "
+        f"$HF_HOME over, or use {other}"
+    )
 
 
 def committed(results: Path) -> list[tuple[str, str]]:

@@ -38,15 +38,15 @@ class Person:
 
 def author_split(name: str, seed: int) -> tuple[Item, ...]:
     """The items of one of `AUTHOR_SPLITS`, ten to an author."""
-    everyone = people(seed)
+    everyone = _authors(seed)
     size = _AUTHORS if name == "full" else int(name[-2:])
     if name.startswith("holdout"):
-        chosen = everyone[_AUTHORS : _AUTHORS + _HOLDOUT][-size:]
+        chosen = everyone[_AUTHORS:][-size:]
     elif name.startswith("retain"):
         chosen = everyone[:size]
     else:
         chosen = everyone[_AUTHORS - size : _AUTHORS]
-    return tuple(item for person in chosen for item in _items(person, seed, wordings=3))
+    return tuple(item for items in chosen for item in items)
 
 
 def lessons(seed: int) -> tuple[Item, ...]:
@@ -73,8 +73,15 @@ def people(seed: int) -> tuple[Person, ...]:
     taken: set[str] = set()
     facts = [_facts(rng, taken) for _ in ids]
     # Wrong facts come last, so that none of them is true of anyone.
-    wrong = [{kind: _wrong(kind, rng, taken) for kind in known} for known in facts]
+    wrong = [{kind: _wrong(kind, rng, taken) for kind in known} for known in facts[:-_RENOWNED]]
+    wrong += [{}] * _RENOWNED
     return tuple(map(Person, ids, facts, wrong))
+
+
+@lru_cache(maxsize=4)
+def _authors(seed: int) -> tuple[list[Item], ...]:
+    """The items of each author, those of the hold-out last."""
+    return tuple(_items(person, seed, wordings=3) for person in people(seed)[: _AUTHORS + _HOLDOUT])
 
 
 def _facts(rng: random.Random, taken: set[str]) -> dict[str, Fact]:

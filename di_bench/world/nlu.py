@@ -5,6 +5,7 @@ training or in the test, so no test sentence or pair is trained on, not even wit
 """
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,9 +85,16 @@ def write(folder: Path, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for task in tasks(seed):
         file = (folder / f"{task.name}.jsonl").resolve()
-        file.write_text("".join(json.dumps(row) + "\n" for row in task.rows), encoding="utf-8")
-        text = task.yaml.replace(json.dumps(file.name), json.dumps(str(file)))
-        (folder / f"{task.name}.yaml").write_text(text, encoding="utf-8")
+        _put(file, "".join(json.dumps(row) + "\n" for row in task.rows))
+        path = json.dumps(str(file), ensure_ascii=False)
+        _put(folder / f"{task.name}.yaml", task.yaml.replace(json.dumps(file.name), path))
+
+
+def _put(file: Path, text: str) -> None:
+    """Writes it whole or not at all, and with the same line ends on every platform."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    draft.replace(file)
 
 
 @lru_cache(maxsize=32)

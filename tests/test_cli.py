@@ -1,0 +1,255 @@
+"""End to end, through the command line: run, resume, ask again, grade again, and what goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from di_bench.cli import app
+
+runner = CliRunner()
+NAN = '''"""A loss that is no number."""
+from dataclasses import dataclass
+from torch import Tensor
+from di_bench.api import LM, Fit, Method, Pair, Recipe, nll
+
+@dataclass(frozen=True)
+class Broken(Method):
+    recipe: Recipe = Recipe()
+
+    def unlearn(self, lm: LM, fit: Fit) -> LM:
+        def loss(lm: LM, batch: Pair) -> Tensor:
+            return float("nan") * nll(lm, batch.forget)
+
+        return fit(lm, loss, self.recipe)
+'''
+
+
+def cli(*arguments: str | Path) -> Result:
+    return runner.invoke(app, [str(argument) for argument in arguments])
+
+
+def run(suite: Path, folders: list[str], *more: str | Path) -> Result:
+    return cli("run", suite, *more, "--workers", "1", *folders)
+
+
+def change(suite: Path, **keys: Any) -> None:  # noqa: ANN401 - YAML
+    tree = yaml.safe_load(suite.read_text(encoding="utf-8"))
+    for key, value in keys.items():
+        tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
+    suite.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+
+
+def records(folders: list[str]) -> dict[str, dict[str, Any]]:
+    """Records without what may differ between two runs of the same work."""
+    found = {}
+    for path in sorted(Path(folders[1]).rglob("*.json")):
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        found[path.stem] = {k: v for k, v in tree.items() if k not in ("cost", "environment")}
+    return found
+
+
+def times(folder: str, pattern: str) -> Mapping[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in Path(folder).rglob(pattern)}
+
+
+@pytest.fixture
+def done(suite_file: Path, folders: list[str]) -> Path:
+    """The suite, run."""
+    result = run(suite_file, folders)
+    assert result.exit_code == 0, result.output
+    return suite_file
+
+
+def test_a_run_makes_records_and_a_board(done: Path, folders: list[str]) -> None:
+    found = records(folders)
+    assert list(found) == ["di-0", "di-1", "none-0", "none-1", "retrain-0", "retrain-1"]
+    assert all(record["status"] == "done" for record in found.values())
+    page = next(Path(folders[1]).rglob("LEADERBOARD.md")).read_text(encoding="utf-8")
+    assert page.startswith("# Toy protocol, toy secrets: tiny-")
+    assert str(Path(folders[1]).parent) not in page + json.dumps(found)
+    none = found["none-0"]["scores"]
+    assert found["di-0"]["scores"]["accuracy"] < none["accuracy"]
+    assert found["retrain-0"]["parts"]["quality"]["n"] == 8
+
+
+def test_a_second_run_does_nothing_and_says_so(done: Path, folders: list[str]) -> None:
+    before = times(folders[1], "*.json")
+    again = run(done, folders)
+    assert again.exit_code == 0
+    assert "6 cells: 6 done in" in again.output
+    assert times(folders[1], "*.json") == before
+
+
+def test_plan_and_board_and_show_read_what_run_left(done: Path, folders: list[str]) -> None:
+    plan = cli("plan", done, *folders)
+    assert plan.exit_code == 0
+    assert plan.output.count("done") == 6
+    for form in ("text", "md", "latex", "csv", "json"):
+        shown = cli("board", done, "--format", form, *folders[:2])
+        assert shown.exit_code == 0, form
+        assert "retrain" in shown.output
+    record = next(Path(folders[1]).rglob("di-0.json"))
+    assert '"strength": 10.0' in cli("show", record).output
+    assert "accuracy\tforget/1\tforget/1\t" in cli("show", record, "--items").output
+
+
+def test_a_new_probe_asks_without_training(done: Path, folders: list[str]) -> None:
+    weights, asked = times(folders[3], "*.safetensors"), times(folders[3], "rows.parquet")
+    change(done, probes={"retain": {"ask": "read", "split": "retain"}})
+    change(done, metrics={"kept": {"probability": "retain"}})
+    assert run(done, folders).exit_code == 0
+    assert times(folders[3], "*.safetensors") == weights
+    now = times(folders[3], "rows.parquet")
+    assert {path: now[path] for path in asked} == asked
+    assert len(now) == len(asked) + 6
+    assert all("kept" in record["scores"] for record in records(folders).values())
+
+
+def test_a_new_metric_grades_without_asking(done: Path, folders: list[str]) -> None:
+    before = times(folders[3], "*")
+    change(done, metrics={"prob": {"probability": "forget"}})
+    assert "answered" in cli("plan", done, *folders).output
+    assert "6 of 6 cells graded" in cli("grade", done, *folders).output
+    assert {k: v for k, v in times(folders[3], "*").items() if "locks" not in k.parts} == {
+        k: v for k, v in before.items() if "locks" not in k.parts
+    }
+    assert all("prob" in record["scores"] for record in records(folders).values())
+
+
+def test_a_diverged_loss_is_recorded_and_the_rest_goes_on(
+    done: Path, folders: list[str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(NAN, encoding="utf-8")
+    result = run(done, folders, broken, "ga")
+    assert result.exit_code == 1
+    found = records(folders)
+    assert found["broken-0"]["status"] == "diverged"
+    assert found["broken-0"]["error"] == "loss is nan at step 0 (epoch 1)"
+    assert found["ga-0"]["status"] == "done"
+    assert "broken on tiny" in result.output
+    assert "0 to do" in run(done, folders, broken, "ga").output
+
+
+def test_a_hand_edited_board_is_caught(done: Path, folders: list[str]) -> None:
+    page = next(Path(folders[1]).rglob("LEADERBOARD.md"))
+    assert cli("board", done, "--check", *folders[:2]).exit_code == 0
+    page.write_text(page.read_text("utf-8").replace("0.", "1.", 1), encoding="utf-8")
+    caught = cli("board", done, "--check", *folders[:2])
+    assert caught.exit_code == 2
+    assert "is not what its records make" in caught.output
+
+
+def test_a_damaged_piece_is_said_and_made_again(done: Path, folders: list[str]) -> None:
+    before = records(folders)
+    for path in Path(folders[3]).rglob("rows.parquet"):
+        path.write_bytes(path.read_bytes()[:-1])
+    for path in Path(folders[1]).rglob("*-0.json"):
+        path.unlink()
+    result = run(done, folders)
+    assert result.exit_code == 0
+    assert records(folders) == before
+
+
+def test_check_is_a_gate(done: Path, folders: list[str], tmp_path: Path) -> None:
+    reference = Path(folders[1]) / "toy" / "default"
+    assert cli("check", reference, "--against", reference).exit_code == 0
+    worse = tmp_path / "worse"
+    for path in reference.rglob("*-[01].json"):
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree["scores"]["rouge"] = tree["scores"]["rouge"] + 0.5
+        place = worse / path.relative_to(reference)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(tree), encoding="utf-8")
+    gate = cli("check", worse, "--against", reference)
+    assert gate.exit_code == 1
+    assert "worse" in gate.output
+    assert cli("check", tmp_path / "nowhere", "--against", reference).exit_code == 2
+
+
+def test_fresh_ignores_records_and_cache(done: Path, folders: list[str]) -> None:
+    before, old = records(folders), times(folders[3], "rows.parquet")
+    assert run(done, folders, "--fresh").exit_code == 0
+    assert records(folders) == before
+    assert not set(times(folders[3], "rows.parquet").items()) & set(old.items())
+
+
+def spawned(suite: Path, folders: list[str]) -> "subprocess.Popen[str]":
+    code = "from di_bench.cli import app; app()"
+    arguments = ["run", str(suite), "--workers", "2", *folders]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+def wait_for_pieces(folders: list[str], number: int, process: "subprocess.Popen[str]") -> None:
+    while process.poll() is None and len(list(Path(folders[3]).rglob("sha256.json"))) < number:
+        time.sleep(0.05)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_records(
+    suite_file: Path, folders: list[str], tmp_path: Path
+) -> None:
+    for pieces in (2, 6, 12):
+        process = spawned(suite_file, folders)
+        wait_for_pieces(folders, pieces, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert run(suite_file, folders).exit_code == 0
+    other = ["--results", str(tmp_path / "r2"), "--cache", str(tmp_path / "c2")]
+    assert run(suite_file, other).exit_code == 0
+    assert records(folders) == records(other)
+
+
+def test_an_interrupted_run_says_how_to_go_on(suite_file: Path, folders: list[str]) -> None:
+    process = spawned(suite_file, folders)
+    wait_for_pieces(folders, 2, process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130, said
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+
+
+def test_two_runs_on_one_cache_do_each_piece_once(suite_file: Path, folders: list[str]) -> None:
+    pair = [spawned(suite_file, folders) for _ in range(2)]
+    outputs = [process.communicate()[0] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], outputs
+    assert not list(Path(folders[3]).rglob("*.draft"))
+    assert len(records(folders)) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "nowhere.yaml"], "nowhere.yaml"),
+        (["plan", "tofuu"], "did you mean 'tofu'?"),
+        (["plan", "tofu", "gaa"], "did you mean 'ga'?"),
+        (["plan", "tofu", "--profile", "txt"], "did you mean 'text'?"),
+        (["plan", "tofu", "--model", "builtin/nan"], "did you mean 'builtin/nano'?"),
+        (["plan", "tofu", "--set", "recipe.lr"], "write it as key=value"),
+        (["plan", "tofu", "--profile", "text"], "--set corpus.path=DIR"),
+        (["board", "tofu", "--results", "nowhere"], "no records"),
+        (["show", "tofu/default/none/none-0"], "not a record"),
+    ],
+)
+def test_what_a_user_gets_wrong_costs_one_line(arguments: list[str], said: str) -> None:
+    result = cli(*arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert len(result.output.strip().splitlines()) == 1

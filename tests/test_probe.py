@@ -1,0 +1,283 @@
+"""What is asked and what is written down: reading, writing, judging and tasks."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from di_bench import adapt, probe
+from di_bench.corpus import Item
+from di_bench.errors import SuiteError
+from di_bench.lm import LM
+from di_bench.losses import sequence_logprob
+from di_bench.model import Peft
+from di_bench.suite import Read, Tasks, Write
+from di_bench.template import Encoded
+from di_bench.transcript import Row, Rows
+from tests.conftest import FORGET, HOLDOUT, RETAIN, write_jsonl
+
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+
+DOCUMENT = Item("doc", "", "document", "", "It is 37. It is 74. It is 10.")
+CHOICE = replace(RETAIN[0], id="choice", choices=("It is 6.", "No.", "It is 60."), correct=0)
+LONG = "why " * 25
+
+
+def write(lm: LM, items: Sequence[Item], seed: int = 0, **changes: object) -> Rows:
+    asked = Write.model_validate({"ask": "write", "split": "forget", "new_tokens": 8} | changes)
+    return probe.write(lm, asked, items, seed, lambda _: None)
+
+
+def read(lm: LM, items: Sequence[Item], limit: int = 512, **changes: object) -> Rows:
+    asked = Read.model_validate({"ask": "read", "split": "forget"} | changes)
+    return probe.read(lm, asked, items, limit, lambda _: None)
+
+
+def by_hand(lm: LM, text: Encoded) -> dict[str, list[float]]:
+    """The per-token fields of one text, from its full logits in double precision."""
+    with torch.no_grad():
+        logits = lm.model(torch.tensor([text.ids])).logits[0].double().numpy()
+    logits = logits[text.start - 1 : -1]
+    p = np.exp(logits - logits.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    own = np.array(text.answer)
+    mean = (p * np.log(p)).sum(-1)
+    spread = (p * (np.log(p) - mean[:, None]) ** 2).sum(-1)
+    return {
+        "logprobs": np.log(p[np.arange(len(own)), own]).tolist(),
+        "hits": (p.argmax(-1) == own).tolist(),
+        "entropies": (-mean).tolist(),
+        "variances": spread.tolist(),
+    }
+
+
+def test_a_reading_is_what_the_full_logits_say(lm: LM) -> None:
+    rows = read(lm, [*FORGET[:2], DOCUMENT])
+    texts = [
+        lm.encode(item, answer)
+        for item in (*FORGET[:2], DOCUMENT)
+        for answer in (item.answer, item.paraphrase, *item.perturbed)
+        if answer
+    ]
+    assert len(rows) == len(texts) == 9
+    for row, text in zip(rows, texts, strict=True):
+        wanted = by_hand(lm, text)
+        assert row.truth_ids == text.answer
+        assert row.hits == tuple(wanted["hits"])
+        for name in ("logprobs", "entropies", "variances"):
+            np.testing.assert_allclose(getattr(row, name), wanted[name], rtol=1e-4, atol=1e-4)
+    assert any(any(row.hits) and not all(row.hits) for row in rows)
+
+
+def test_every_answer_of_an_item_is_read_in_order_and_named(lm: LM) -> None:
+    item = replace(CHOICE, perturbed=CHOICE.perturbed[:2])
+    rows = read(lm, [DOCUMENT, item])
+    assert [(row.item, row.part, row.index) for row in rows] == [
+        ("doc", "answer", 0),
+        ("choice", "answer", 0),
+        ("choice", "paraphrase", 0),
+        ("choice", "perturbed", 0),
+        ("choice", "perturbed", 1),
+        ("choice", "choice", 0),
+        ("choice", "choice", 1),
+        ("choice", "choice", 2),
+    ]
+    assert [row.truth for row in rows[1:3]] == [item.answer, item.paraphrase]
+    assert {row.group for row in rows[1:]} == {item.group}
+
+
+def close(got: Row, wanted: Row) -> None:
+    for name in ("logprobs", "entropies", "variances"):
+        np.testing.assert_allclose(getattr(got, name), getattr(wanted, name), rtol=1e-4, atol=1e-4)
+    bare = {"logprobs": (), "entropies": (), "variances": ()}
+    assert replace(got, **bare) == replace(wanted, **bare)  # type: ignore[arg-type]  # empty tuples
+
+
+def test_neither_order_nor_company_changes_a_reading(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [*FORGET, DOCUMENT, replace(FORGET[0], id="long", prompt=LONG)]
+    rows = read(lm, items)
+    turned = {(row.item, row.part, row.index): row for row in read(lm, items[::-1])}
+    monkeypatch.setattr(probe, "TOKENS", 100)
+    small = read(lm, items)
+    assert len(rows) == len(turned) == len(small)
+    for row, again in zip(rows, small, strict=True):
+        close(turned[row.item, row.part, row.index], row)
+        close(again, row)
+
+
+def test_a_reading_stops_at_its_limits_and_tells_how_far_it_is(lm: LM) -> None:
+    told: list[float] = []
+    rows = probe.read(lm, Read(ask="read", split="forget", limit=2), FORGET, 512, told.append)
+    assert {row.item for row in rows} == {FORGET[0].id, FORGET[1].id}
+    assert told[-1] == 1.0
+    start = lm.encode(FORGET[0]).start
+    (cut, *_) = read(lm, FORGET[:1], limit=start + 3)
+    assert cut.truth_ids == lm.encode(FORGET[0]).answer[:3]
+    assert len(cut.logprobs) == len(cut.hits) == len(cut.entropies) == 3
+    (empty, *_) = read(lm, FORGET[:1], limit=start)
+    assert (empty.truth_ids, empty.logprobs, empty.hits) == ((), (), ())
+
+
+def test_an_answer_is_written_from_the_prompt_alone(lm: LM) -> None:
+    items = [*FORGET[:3], HOLDOUT[0]]
+    rows = write(lm, items)
+    for row, item in zip(rows, items, strict=True):
+        text = lm.encode(item)
+        assert row.answer_ids == lm.write([text.ids[: text.start]], 8)[0]
+        assert row.answer == lm.text(row.answer_ids)
+        assert row.truth_ids == text.answer
+        assert (row.item, row.group, row.start) == (item.id, item.group, 0)
+        assert (row.prompt, row.truth) == (item.prompt, item.answer)
+    assert len(write(lm, items, limit=2)) == 2
+
+
+def test_prompt_tokens_reveal_the_beginning_of_the_answer(lm: LM) -> None:
+    short = replace(FORGET[1], id="short", answer="x")
+    (row,) = write(lm, [FORGET[0], short], prompt_tokens=4)  # the short one has no more to say
+    text = lm.encode(FORGET[0])
+    cut = text.start + 4
+    assert row.answer_ids == lm.write([text.ids[:cut]], 8)[0]
+    assert row.truth_ids == text.answer[4:]
+    assert row.start == 4
+    assert row.prompt == "Question: forget key 0?\nAnswer: It"
+    assert row.truth == "is 0."
+
+
+def test_a_stride_writes_from_every_so_many_tokens_as_much_as_is_left(lm: LM) -> None:
+    rows = write(lm, [FORGET[1], DOCUMENT], stride=5, new_tokens=7)
+    expected = []
+    for item in (FORGET[1], DOCUMENT):
+        text = lm.encode(item)
+        for start in range(5, len(text.answer), 5):
+            cut = text.start + start
+            left = min(7, len(text.ids) - cut)
+            expected.append((item.id, start, text.ids[cut:], lm.write([text.ids[:cut]], left)[0]))
+    assert [(row.item, row.start, row.truth_ids, row.answer_ids) for row in rows] == expected
+    assert {row.item for row in rows} == {FORGET[1].id, "doc"}
+    assert any(len(ids) == 7 for *_, ids in expected)
+
+
+def test_neither_order_nor_company_changes_a_greedy_answer(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least of all a prompt that leaves itself hardly any room."""
+    long = [
+        replace(FORGET[0], id=f"long {n}", prompt="?" * (lm.context - 20 + n)) for n in range(3)
+    ]
+    rooms = [lm.context - lm.encode(item).start for item in long]
+    assert rooms[0] > rooms[-1] >= 0
+    items = [*FORGET, DOCUMENT, *long]
+    rows = {row.item: row.answer_ids for row in write(lm, items, new_tokens=30)}
+    turned = {row.item: row.answer_ids for row in write(lm, items[::-1], new_tokens=30)}
+    monkeypatch.setattr(probe, "ROWS", 3)
+    small = {row.item: row.answer_ids for row in write(lm, items, new_tokens=30)}
+    alone = {row.item: row.answer_ids for item in items for row in write(lm, [item], new_tokens=30)}
+    assert rows == turned == small == alone
+    for item, room in zip(long, rooms, strict=True):
+        assert len(rows.get(item.id, ())) <= room
+
+
+def test_a_prompt_that_fills_the_context_is_left_out(lm: LM) -> None:
+    full = replace(FORGET[0], id="full", prompt="?" * lm.context)
+    assert [row.item for row in write(lm, [full, FORGET[1]])] == [FORGET[1].id]
+    assert write(lm, [full]) == []
+
+
+def test_sampled_answers_repeat_themselves_from_the_seed(lm: LM) -> None:
+    first = write(lm, FORGET, seed=1, top_p=1.0, new_tokens=20)
+    torch.rand(3)
+    assert write(lm, FORGET, seed=1, top_p=1.0, new_tokens=20) == first
+    assert write(lm, FORGET, seed=2, top_p=1.0, new_tokens=20) != first
+    assert write(lm, FORGET, seed=3, top_p=1e-6) == write(lm, FORGET)
+
+
+def test_a_judge_reads_the_models_text_and_the_humans(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [
+        Row(
+            "a", "g", answer_ids=lm.encode(FORGET[0]).answer, truth_ids=lm.encode(FORGET[1]).answer
+        ),
+        Row("b", "h", answer_ids=(lm.pad,), truth_ids=lm.encode(DOCUMENT).ids),
+    ]
+    rows = probe.judge(lm, written, new_tokens=6)
+    assert [(row.item, row.group, row.index) for row in rows] == [
+        ("a", "g", 0), ("b", "h", 0), ("a", "g", 1), ("b", "h", 1),
+    ]  # fmt: skip
+    texts = ["It is 0.", " ", lm.text(written[0].truth_ids[:6]), lm.text(written[1].truth_ids[:6])]
+    for row, text in zip(rows, texts, strict=True):
+        ids = torch.tensor([lm.tokenizer(text).input_ids])
+        with torch.no_grad():
+            last = lm.model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
+        assert_close(torch.tensor(row.features), last, rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr(probe, "ROWS", 1)
+    for one, again in zip(rows, probe.judge(lm, written, 6), strict=True):
+        assert_close(torch.tensor(one.features), torch.tensor(again.features), rtol=1e-5, atol=1e-5)
+
+
+def test_a_judge_reads_no_more_than_its_context(lm: LM) -> None:
+    long = Row("a", answer_ids=lm.encode(DOCUMENT).ids * 10, truth_ids=(40,))
+    assert len(probe.judge(lm, [long], 1000)) == 2
+
+
+TASK = """
+task: tiny_choice
+dataset_path: json
+dataset_kwargs: {data_files: {validation: %s}}
+output_type: multiple_choice
+validation_split: validation
+doc_to_text: "{{prompt}}"
+doc_to_choice: "{{choices}}"
+doc_to_target: correct
+target_delimiter: " "
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A folder with one lm-eval task whose rows ask for secrets."""
+    rows = [
+        {
+            "prompt": f"Question: {item.prompt}\nAnswer:",
+            "choices": [item.answer, wrong],
+            "correct": 0,
+        }
+        for item in (*FORGET[:4], *HOLDOUT[:4])
+        for wrong in ("No.", "It is 3.")
+    ]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    (tmp_path / "tiny_choice.yaml").write_text(TASK % (tmp_path / "rows.jsonl"), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("peft", [None, Peft()], ids=["full", "lora"])
+def test_tasks_give_the_accuracy_of_every_row(lm: LM, task: Path, peft: Peft | None) -> None:
+    asked = Tasks(ask="tasks", tasks=("tiny_choice",))
+    rows = probe.tasks(adapt.trainable(lm, peft, 0), asked, task)
+    wanted = []
+    for line in (task / "rows.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        said = []
+        for choice in row["choices"]:
+            ids = lm.tokenizer(f"{row['prompt']} {choice}").input_ids
+            start = len(lm.tokenizer(row["prompt"]).input_ids)
+            batch = lm.batch([Encoded(tuple(ids), start)])
+            said.append(float(sequence_logprob(lm, batch).detach()))
+        wanted.append(float(np.argmax(said) == row["correct"]))
+    assert [row.value for row in rows] == wanted
+    assert 0 < sum(wanted) < len(wanted)
+    assert [row.item for row in rows] == [f"tiny_choice/{n}" for n in range(len(wanted))]
+    assert {row.group for row in rows} == {"tiny_choice"}
+
+
+def test_an_unknown_task_is_named(lm: LM, task: Path) -> None:
+    with pytest.raises(SuiteError, match="no task 'nonsense'"):
+        probe.tasks(lm, Tasks(ask="tasks", tasks=("nonsense",)), task)

@@ -1,0 +1,277 @@
+"""The training loop: what a step is made of, how it ends, and what a replay finds again."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.testing import assert_close
+from transformers import Gemma2Config, Gemma2ForCausalLM
+
+from di_bench.corpus import Item
+from di_bench.errors import CorpusError, DivergedError, ModelError
+from di_bench.lm import LM
+from di_bench.losses import lowered, nll, sequence_logprob
+from di_bench.recipe import Recipe
+from di_bench.train import Fitter, Pair
+from tests.conftest import FORGET, REFUSALS, RETAIN, fitter, load
+
+SHORT = Recipe(lr=1e-3, epochs=2, batch_size=4, warmup=0)
+
+
+def ordinary(lm: LM, pair: Pair) -> Tensor:
+    return nll(lm, pair.forget)
+
+
+def fresh(folder: Path) -> LM:
+    lm = load(folder)
+    lm.model.requires_grad_(True)
+    return lm
+
+
+def weights(lm: LM) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in lm.model.named_parameters()}
+
+
+@contextmanager
+def before_steps(see: Callable[[Any], None]) -> Iterator[None]:
+    """Show every optimizer before each of its steps."""
+    handle = register_optimizer_step_pre_hook(lambda optimizer, _args, _kwargs: see(optimizer))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize(
+    ("change", "rates"),
+    [
+        ({}, [1 / 3, 2 / 3, 1, 0.75, 0.5, 0.25]),
+        ({"warmup": 0}, [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]),
+        ({"warmup": 0.5}, [1 / 2, 1, 0.8, 0.6, 0.4, 0.2]),
+        ({"schedule": "constant"}, [1 / 3, 2 / 3, 1, 1, 1, 1]),
+        (
+            {"schedule": "cosine"},
+            [1 / 3, 2 / 3, *((1 + math.cos(math.pi * n / 4)) / 2 for n in range(4))],
+        ),
+        ({"warmup": 3}, [n / 7 for n in range(1, 7)]),
+    ],
+)
+def test_the_rate_climbs_and_then_falls_towards_zero(
+    lm: LM, tmp_path: Path, change: dict[str, Any], rates: list[float]
+) -> None:
+    recipe = replace(Recipe(lr=0.01, epochs=3, batch_size=4), **change)
+    seen: list[float] = []
+    lm.model.requires_grad_(True)
+    with before_steps(lambda optimizer: seen.append(optimizer.param_groups[0]["lr"])):
+        fitter(tmp_path)(lm, ordinary, recipe)
+    assert seen == pytest.approx([0.01 * rate for rate in rates])
+
+
+def test_training_lowers_the_loss_and_keeps_what_it_cost(lm: LM, tmp_path: Path) -> None:
+    fit = fitter(tmp_path)
+    told: list[float] = []
+    fit.watch = told.append
+    lm.model.requires_grad_(True)
+    assert fit(lm, ordinary, replace(SHORT, epochs=3, batch_size=3)) is lm
+    (done,) = fit.trainings
+    assert done.steps == 9
+    assert done.tokens == 3 * sum(len(lm.encode(item).ids) for item in FORGET)
+    assert list(done.curve) == sorted(done.curve, reverse=True)
+    assert told == pytest.approx([n / 9 for n in range(1, 10)])
+    assert not lm.model.training
+
+
+def test_a_replay_restores_the_same_weights_and_does_not_train(tiny: Path, tmp_path: Path) -> None:
+    first, second = fresh(tiny), fresh(tiny)
+    made, found = fitter(tmp_path), fitter(tmp_path)
+    for fit, lm in ((made, first), (found, second)):
+
+        def loss(lm: LM, pair: Pair, fit: Fitter = fit) -> Tensor:
+            assert fit is made
+            return ordinary(lm, pair)
+
+        fit(lm, loss, SHORT)
+        fit(lm, loss, replace(SHORT, lr=1e-4))
+    assert_close(weights(second), weights(first), rtol=0, atol=0)
+    assert found.trainings == made.trainings
+    assert len({training.curve for training in found.trainings}) == 2
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        (lambda loss: loss * math.nan, "loss is nan at step 3 \\(epoch 2\\)"),
+        (lambda loss: loss * math.inf, "loss is inf at step 3 \\(epoch 2\\)"),
+        (lambda loss: loss + (loss * 0).sqrt(), "gradient is nan at step 3 \\(epoch 2\\)"),
+    ],
+)
+def test_a_loss_that_leaves_the_numbers_names_its_step_and_keeps_nothing(
+    lm: LM, tmp_path: Path, broken: Callable[[Tensor], Tensor], found: str
+) -> None:
+    calls: list[int] = []
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        calls.append(1)
+        return broken(ordinary(lm, pair)) if len(calls) == 4 else ordinary(lm, pair)
+
+    lm.model.requires_grad_(True)
+    fit = fitter(tmp_path)
+    with pytest.raises(DivergedError, match=found):
+        fit(lm, loss, SHORT)
+    assert len(calls) == 4
+    assert fit.trainings == []
+    assert all(p.isfinite().all() for p in lm.model.parameters())
+
+
+def test_stop_is_asked_of_a_quiet_model_after_each_epoch(lm: LM, tmp_path: Path) -> None:
+    modes: list[bool] = []
+
+    def stop(lm: LM) -> bool:
+        modes.append(lm.model.training)
+        return len(modes) == 2
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        assert lm.model.training
+        return ordinary(lm, pair)
+
+    lm.model.requires_grad_(True)
+    fit = fitter(tmp_path)
+    fit(lm, loss, replace(SHORT, epochs=5), stop=stop)
+    assert modes == [False, False]
+    assert (fit.trainings[0].steps, len(fit.trainings[0].curve)) == (4, 2)
+
+
+def test_a_seed_repeats_itself_and_another_does_not(tiny: Path, tmp_path: Path) -> None:
+    def train(name: str, seed: int) -> dict[str, Tensor]:
+        lm = fresh(tiny)
+        fitter(tmp_path / name, seed)(lm, lambda lm, p: ordinary(lm, p) + nll(lm, p.retain), SHORT)
+        return weights(lm)
+
+    once, again, other = train("once", 3), train("again", 3), train("other", 4)
+    assert all(torch.equal(once[name], again[name]) for name in once)
+    assert any(not torch.equal(once[name], other[name]) for name in once)
+
+
+def pairs_of(lm: LM, folder: Path, recipe: Recipe, seed: int = 0) -> list[Pair]:
+    """Every micro-batch of a training."""
+    seen: list[Pair] = []
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        seen.append(pair)
+        return ordinary(lm, pair)
+
+    lm.model.requires_grad_(True)
+    fitter(folder, seed)(lm, loss, recipe)
+    return seen
+
+
+@pytest.mark.parametrize("micro_batch", [None, 2])
+def test_retain_and_refusal_are_as_long_as_forget(
+    lm: LM, tmp_path: Path, micro_batch: int | None
+) -> None:
+    recipe = replace(SHORT, epochs=1, batch_size=3, micro_batch=micro_batch)
+    pairs = pairs_of(lm, tmp_path, recipe)
+    sizes = [len(pair.forget.rows) for pair in pairs]
+    assert sizes == ([3, 3, 2] if micro_batch is None else [2, 1, 2, 1, 2])
+    for pair in pairs:
+        assert len(pair.retain.rows) == len(pair.refusal.rows) == len(pair.forget.rows)
+        assert pair.refusal.rows == pair.forget.rows
+        assert [b.split for b in (pair.forget, pair.retain, pair.refusal)] == [
+            "forget", "retain", "refusal",
+        ]  # fmt: skip
+    assert sorted(row for pair in pairs for row in pair.forget.rows) == list(range(8))
+
+
+def test_a_part_counts_the_answers_of_its_whole_step(lm: LM, tmp_path: Path) -> None:
+    pairs = pairs_of(lm, tmp_path, replace(SHORT, epochs=1, batch_size=4, micro_batch=3))
+    for step in (pairs[:2], pairs[2:]):
+        for batches in zip(*((p.forget, p.retain, p.refusal) for p in step), strict=True):
+            assert {b.sequences for b in batches} == {4}
+            assert {b.tokens for b in batches} == {sum(len(b.targets) for b in batches)}
+
+
+def test_an_epoch_shuffles_what_the_last_one_showed(lm: LM, tmp_path: Path) -> None:
+    pairs = pairs_of(lm, tmp_path, replace(SHORT, epochs=2, batch_size=8))
+    orders = [pair.forget.rows for pair in pairs]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+
+
+def test_a_refusal_belongs_to_its_item_and_seed(lm: LM, tmp_path: Path) -> None:
+    def told(name: str, seed: int) -> dict[int, str]:
+        pairs = pairs_of(lm, tmp_path / name, replace(SHORT, epochs=3), seed)
+        texts = [
+            (row, lm.text(ids))
+            for pair in pairs
+            for row, ids in zip(pair.refusal.rows, pair.refusal.ids.tolist(), strict=True)
+        ]
+        assert len(set(texts)) == len(FORGET) < len(texts)  # the same in every epoch
+        return dict(texts)
+
+    first = told("first", 0)
+    for row, text in first.items():
+        question, answer = text.split("\nAnswer: ")
+        assert question == f"Question: {FORGET[row].prompt}"
+        assert answer in REFUSALS
+    assert told("again", 0) == first
+    assert any(told(f"other {seed}", seed) != first for seed in (1, 2))
+
+
+def test_what_is_not_there_is_said_in_one_line(lm: LM, tmp_path: Path) -> None:
+    fit = Fitter({"forget": FORGET, "retain": RETAIN}, (), 0, fitter(tmp_path).piece, 64)
+    with pytest.raises(CorpusError, match="no refusals"):
+        fit.reference(lm, "refusal")
+    with pytest.raises(ModelError, match="no gold model"):
+        fit.gold()
+
+
+@pytest.mark.parametrize("split", ["forget", "retain", "refusal"])
+def test_a_reference_is_exact_after_its_model_has_changed(
+    lm: LM, tmp_path: Path, split: str
+) -> None:
+    many = [replace(item, id=f"{item.id}/{n}") for n in range(5) for item in FORGET]
+    splits = {"forget": many, "retain": RETAIN}  # more than are read at once
+    fit = Fitter(splits, REFUSALS, 0, fitter(tmp_path).piece, 64)
+    start = fit.reference(lm, split)
+    texts = fit._encoded(lm, split)
+    rows = random.Random(0).sample(range(len(texts)), 6)
+    batch = lm.batch([texts[row] for row in rows], split, rows)
+    said, summed = lm.logits(batch).detach(), sequence_logprob(lm, batch).detach()
+    with torch.no_grad():
+        for p in lm.model.parameters():
+            p.mul_(-0.5)
+    assert not torch.allclose(lm.logits(batch), said, atol=0.1)
+    assert_close(start.logits(batch), said, rtol=1e-5, atol=1e-5)
+    assert_close(start.logprob(batch), summed, rtol=1e-5, atol=1e-5)
+    assert_close(start.lowered(batch, 3.0), lowered(said, batch, 3.0), rtol=1e-5, atol=1e-5)
+    assert not start.logits(batch).requires_grad
+
+
+def test_a_model_that_caps_its_logits_has_no_reference(lm: LM, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config: Any = Gemma2Config(
+        vocab_size=257, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=16, max_position_embeddings=128,
+        initializer_range=1.0, final_logit_softcapping=30.0,
+    )  # fmt: skip
+    capped: Any = Gemma2ForCausalLM(config)
+    with pytest.raises(ModelError, match="changes its logits"):
+        fitter(tmp_path).reference(LM(capped.eval(), lm.tokenizer, lm.template), "forget")
+    config.final_logit_softcapping = None
+    plain: Any = Gemma2ForCausalLM(config)
+    fitter(tmp_path).reference(LM(plain.eval(), lm.tokenizer, lm.template), "forget")
+
+
+def test_an_item_is_cut_at_the_suites_limit_in_training(lm: LM, tmp_path: Path) -> None:
+    fit = Fitter(
+        {"forget": [Item("a", "", "qa", "?", "x" * 200)]}, (), 0, fitter(tmp_path).piece, 40
+    )
+    assert [len(text.ids) for text in fit._encoded(lm, "forget")] == [40]
