@@ -3,16 +3,26 @@
 import json
 import logging
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from di_bench.errors import DiBenchError
+from di_bench.options import (
+    RESULTS,
+    Cache,
+    Changes,
+    Format,
+    Listing,
+    MethodsArg,
+    Models,
+    Profile,
+    Results,
+    Seeds,
+    SuiteArg,
+    plain_errors,
+)
 from di_bench.store import Store
 from di_bench.work import Choice, Reach, Work, cache_folder
 
@@ -22,67 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SuiteArg = Annotated[str, typer.Argument(help="A packaged suite (`tofu`) or a YAML file.")]
-MethodsArg = Annotated[
-    list[str] | None,
-    typer.Argument(help="Packaged methods (`di`) or .py files; the suite's own when left out."),
-]
-Results = Annotated[Path, typer.Option(help="Where records are kept.")]
-Cache = Annotated[
-    Path | None,
-    typer.Option(
-        help="Where weights and transcripts are kept; $DI_BENCH_CACHE or the user's cache."
-    ),
-]
-Profile = Annotated[str, typer.Option(help="A profile of the suite.")]
-Models = Annotated[
-    list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")
-]
-Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only this seed; may be repeated.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change the suite: key=value, such as recipe.lr=1e-4."),
-]
-
-
-class Format(StrEnum):
-    """What a board can be written as."""
-
-    text = "text"
-    md = "md"
-    latex = "latex"
-    csv = "csv"
-    json = "json"
-
-
-class Listing(StrEnum):
-    """What can be listed."""
-
-    methods = "methods"
-    metrics = "metrics"
-    suites = "suites"
-    models = "models"
-
-
-RESULTS = Path("results")
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """One line for what the user can fix; a bug keeps its traceback."""
-    try:
-        yield
-    except DiBenchError as error:
-        typer.secho(" ".join(str(error).split()), err=True, fg="red")
-        raise typer.Exit(2) from error
-    except KeyboardInterrupt as error:
-        typer.secho(
-            "interrupted; what was whole is kept: the same command goes on from there",
-            err=True,
-            fg="yellow",
-        )
-        raise typer.Exit(130) from error
 
 
 @app.command()
@@ -112,7 +61,7 @@ def run(
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     quiet()
-    with _plain_errors():
+    with plain_errors():
         work = _work(
             suite,
             methods,
@@ -162,7 +111,7 @@ def plan(
     cache: Cache = None,
 ) -> None:
     """Check a suite, list its cells and what each still needs. Touches no network and no model."""
-    with _plain_errors():
+    with plain_errors():
         work = _work(suite, methods, profile, model, seed, set_, results, cache, "plan")
         for name, state in work.states():
             typer.echo(f"{state:<12} {name}")
@@ -175,6 +124,9 @@ def board(
     profile: Profile = "default",
     results: Results = RESULTS,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Only this column; may be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
     *,
     check: Annotated[
@@ -184,37 +136,28 @@ def board(
 ) -> None:
     """Show a leaderboard, or check committed ones (every suite's when none is named)."""
     from di_bench.render import render
-    from di_bench.store import records_in, whole
-    from di_bench.work import committed
+    from di_bench.store import whole
+    from di_bench.work import checked_boards
 
-    with _plain_errors():
+    with plain_errors():
         if check:
-            names = [(suite, profile)] if suite else committed(results)
-            for name, chosen in names:
-                loaded = Choice(name, chosen).loaded
-                page = results / loaded.name / chosen / "LEADERBOARD.md"
-                made = render(records_in(page.parent), loaded, "md")
-                if not page.exists() or page.read_text(encoding="utf-8") != made:
-                    raise DiBenchError(
-                        f"{page}: is not what its records make; run `di-bench board {name} "
-                        f"--profile {chosen} --format md --out {page}`"
-                    )
+            for page in checked_boards(results, suite, profile):
                 typer.echo(f"{page}: made from its records")
             return
         if suite is None:
             raise DiBenchError("name a suite; see `di-bench list suites`")
-        loaded = Choice(suite, profile).loaded
+        columns = [f"board={json.dumps(column)}"] if column else []
+        loaded = Choice(suite, profile, changes=columns).loaded
         records = Store(results, cache_folder()).records(loaded)
         if not records:
-            raise DiBenchError(
-                f"{results / loaded.name / profile}: no records; make them with `di-bench run`"
-            )
+            folder = results / loaded.name / profile
+            raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
         text = render(records, loaded, form.value)
         if out is None:
             typer.echo(text, nl=False)
-        else:
-            with whole(out) as draft:
-                draft.write_text(text, encoding="utf-8")
+            return
+        with whole(out) as draft:
+            draft.write_text(text, encoding="utf-8")
 
 
 @app.command()
@@ -229,7 +172,7 @@ def check(
     """The regression gate: exit 0 if nothing is worse, 1 if something is, 2 if not comparable."""
     from di_bench import gate
 
-    with _plain_errors():
+    with plain_errors():
         findings = gate.check(gate.load(candidate), gate.load(against), tolerance)
         for f in findings:
             if f.verdict != "same":
@@ -269,7 +212,7 @@ def show(
     """Show one run: settings, scores, cost and environment."""
     from di_bench.store import read_items, read_record
 
-    with _plain_errors():
+    with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
         record = read_record(path)
         if not items:
@@ -295,7 +238,7 @@ def grade(
     from di_bench.runner import quiet
 
     quiet()
-    with _plain_errors():
+    with plain_errors():
         work = _work(suite, methods, profile, model, seed, set_, results, cache, "cache")
         ready = [run for run in work.runs if work.answered(run)]
         pipeline = Pipeline(work.store)
@@ -312,7 +255,7 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
     """List packaged methods, metrics, suites, or built-in models."""
     from di_bench import listing
 
-    with _plain_errors():
+    with plain_errors():
         typer.echo(getattr(listing, what.value)())
 
 
@@ -321,7 +264,7 @@ def doctor(cache: Cache = None) -> None:
     """Say what this machine has: versions, device, folders, and whether a hub is in reach."""
     from di_bench import listing
 
-    with _plain_errors():
+    with plain_errors():
         typer.echo(listing.doctor(cache or cache_folder()))
 
 
@@ -338,12 +281,3 @@ def _work(
 ) -> Work:
     choice = Choice(suite, profile, models or (), seeds or (), changes or ())
     return Work.lay_out(choice, methods or (), Store(results, cache or cache_folder()), reach)
-
-
-def main() -> None:
-    """Run the command line; a closed pipe is no error."""
-    try:
-        app()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import datasets
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from di_bench.batch import Batch, pad
 from di_bench.device import device
@@ -52,8 +54,12 @@ class LM:
         name = str(Path(source).expanduser() if str(source).startswith("~") else source)
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                name, revision=revision, use_safetensors=True, dtype=getattr(torch, dtype)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                name,
+                revision=revision,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
             )
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
@@ -61,6 +67,9 @@ class LM:
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
+        model, found = loaded
+        if missing := sorted(found["missing_keys"]):  # they would be drawn at random
+            raise ModelError(f"{name}: the checkpoint has no {missing[0]}; give a whole one")
         # A checkpoint's own sampling and penalties would bend every answer; its end tokens stay.
         own = model.generation_config
         model.generation_config = type(own)(eos_token_id=own.eos_token_id)
@@ -173,6 +182,12 @@ class LM:
         """Write weights and tokenizer to `folder`, in Hugging Face's layout."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def hush() -> None:
+    """Keep the bars of Hugging Face's libraries off the screen; it has bars of its own."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped there
+    datasets.disable_progress_bars()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Peak memory of a piece of work, in bytes."""
 
 import resource
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,8 +14,9 @@ def reset_peak_memory() -> None:
     """Start counting peak memory from now, where the system can."""
     if device() == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    elif (switch := Path("/proc/self/clear_refs")).exists():
-        switch.write_text("5")
+        return
+    with suppress(OSError):  # only Linux has it, and not every container lets it be written
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory() -> int:
@@ -24,7 +27,8 @@ def peak_memory() -> int:
     if device() == "cuda":
         return int(torch.cuda.max_memory_allocated())
     status = Path("/proc/self/status")
-    if status.exists():
-        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    for row in status.read_text("utf-8").splitlines() if status.exists() else ():
+        if row.startswith("VmHWM:"):
+            return int(row.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit

@@ -22,12 +22,13 @@ from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.metrics.metric import ItemScore, Score
+from di_bench.model import is_folder
 from di_bench.record import Record
 from di_bench.run import Grown, Run, pretrain_recipe
 from di_bench.store import Store, read_rows, write_rows
 from di_bench.suite import Judge, Read, Tasks, Write
 from di_bench.template import Template
-from di_bench.train import Fitter, Training
+from di_bench.train import Fitter
 from di_bench.transcript import Rows
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,9 @@ class Pipeline:
         spec = run.base.spec
         template = Template(spec.template, spec.system, spec.date)
         if grown.checkpoint:
-            name, _, revision = grown.checkpoint.partition("@")
+            name, revision = grown.checkpoint, ""
+            if not is_folder(name):
+                name, _, revision = name.partition("@")
             return LM.load(name, template, dtype=run.base.dtype, revision=revision or None)
         what = "target" if grown.splits == TRAINED else "gold"
         say = partial(self.watch, f"{run.base.name} memorises ({what}, seed {grown.seed})")
@@ -115,7 +118,7 @@ class Pipeline:
                 "diverged", run.weights_key, lambda draft: _write(draft / "error", said)
             )
             raise
-        self.store.piece("cost", run.weights_key, partial(_keep_cost, fit.trainings))
+        self.store.piece("cost", run.weights_key, partial(_keep_cost, fit))
         return lm
 
     def transcripts(self, run: Run) -> dict[str, Rows]:
@@ -212,14 +215,14 @@ def _inside(draft: Path, name: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _keep_cost(trainings: Sequence[Training], draft: Path) -> None:
+def _keep_cost(fit: Fitter, draft: Path) -> None:
     cost = {
-        "seconds": sum(t.seconds for t in trainings),
-        "tokens": sum(t.tokens for t in trainings),
-        "steps": sum(t.steps for t in trainings),
+        "seconds": fit.reading + sum(t.seconds for t in fit.trainings),
+        "tokens": sum(t.tokens for t in fit.trainings),
+        "steps": sum(t.steps for t in fit.trainings),
         "peak_bytes": peak_memory(),
     }
-    curve = [loss for training in trainings for loss in training.curve]
+    curve = [loss for training in fit.trainings for loss in training.curve]
     (draft / "cost.json").write_text(json.dumps({"cost": cost, "curve": curve}), encoding="utf-8")
 
 

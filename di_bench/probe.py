@@ -178,7 +178,14 @@ def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
 
     model: Any = lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
     bos = lm.tokenizer.bos_token_id
-    wrapped = HFLM(
+
+    class Quiet(HFLM):  # type: ignore[misc]  # lm-eval is untyped
+        """Without bars: there are others' on the screen."""
+
+        def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - lm-eval's signature
+            return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+
+    wrapped = Quiet(
         pretrained=model,
         tokenizer=lm.tokenizer,
         batch_size=64,

@@ -48,13 +48,13 @@ class Base:
     @cached_property
     def key(self) -> str:
         """Changes when the model that everything starts from does."""
-        made: list[object] = []
+        made: object = self.digest
         if self.spec.builtin:
-            made = [asdict(size(self.spec.id)), digest([asdict(i) for i in world.pretraining()])]
+            shape = {**asdict(size(self.spec.id)), "pretrain": None, "memorize": None}
+            taught = [*world.pretraining(), *world.split("full")]  # the tokenizer reads these too
+            made = [shape, [asdict(item) for item in taught]]
         prompt = [self.spec.template, self.spec.system, self.spec.date]
-        return digest(
-            "base", self.spec.id if self.spec.builtin else self.digest, made, prompt, _host(self)
-        )
+        return digest("base", made, prompt, _host(self))
 
 
 def _host(base: Base) -> list[object]:
@@ -92,8 +92,9 @@ class Grown:
             return digest("given", given, self.base.key)
         room, recipe = self.suite.max_tokens, asdict(self.recipe)
         data = self.corpus.digest(self.splits)
-        changes = self.suite.grow.pretrain if self.base.spec.builtin else {}
-        return digest("grown", self.base.key, changes, data, recipe, room, self.seed)
+        spec = self.base.spec
+        taught = asdict(pretrain_recipe(self.suite, spec.id)) if spec.builtin else None
+        return digest("grown", self.base.key, taught, data, recipe, room, self.seed)
 
 
 def pretrain_recipe(suite: Suite, model: str) -> Recipe:

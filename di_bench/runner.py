@@ -29,7 +29,7 @@ from di_bench.store import Store
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["base", "target", "gold", "ask", "grade"]
+Kind = Literal["load", "base", "target", "gold", "ask", "grade"]
 
 
 class Watcher(Protocol):
@@ -72,6 +72,8 @@ def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
         kind: Kind = "gold" if gold else "target"
         return add("ask", run, name, [add(kind, run, f"grown {grown.key}", base)])
 
+    for run in todo:  # settings that do not fit show before the first hour of work, not after it
+        add("load", run, f"load {run.base.name}/{run.method.name}", ())
     for run in todo:
         needs = [ask(run), *map(ask, run.golds)]
         add("grade", run, f"grade {run.name}", needs)
@@ -82,8 +84,6 @@ def run_all(
     todo: Sequence[Run], store: Store, watcher: Watcher, *, workers: int = 1
 ) -> list[Record]:
     """Do these runs. Raises DiBenchError for what the user can fix; what was whole is kept."""
-    for run in {(run.method.name, run.base.name): run for run in todo}.values():
-        run.method.load(run.settings)
     left = {job.name: job for job in jobs(todo, store)}
     waiting: dict[str, set[str]] = {name: set(job.needs) for name, job in left.items()}
     runs = {run.name: run for run in todo}
@@ -134,18 +134,18 @@ def _pool(
     )
     try:
         yield (lambda job: pool.submit(_do, job)), show
-    except BrokenProcessPool as error:
-        raise DiBenchError(
-            "a worker process was killed (out of memory?); what was whole is kept: run again, "
-            "with --workers 1 if memory is short"
-        ) from error
-    finally:
-        for process in list(
-            (pool._processes or {}).values()
-        ):  # a plain shutdown waits for the cells
+    except BaseException as error:
+        for process in list((pool._processes or {}).values()):  # a shutdown would wait for cells
             process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        events.cancel_join_thread()
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise DiBenchError(
+                "a worker process was killed (out of memory?); what was whole is kept: run "
+                "again, with --workers 1 if memory is short"
+            ) from error
+        raise
+    pool.shutdown()
+    events.close()
 
 
 _state: dict[str, Any] = {}
@@ -153,8 +153,10 @@ _state: dict[str, Any] = {}
 
 
 def _start(store: Store, watch: Callable[[str, float], None]) -> None:
+    from di_bench.lm import hush
     from di_bench.pipeline import Pipeline
 
+    hush()
     _state["pipeline"] = Pipeline(store, watch)
 
 
@@ -195,6 +197,7 @@ def _do(job: Job) -> Record | None:
     """A job. Grading leaves a record; so does a method that diverges or breaks."""
     pipeline, run = _state["pipeline"], job.run
     steps: dict[Kind, Callable[[], object]] = {
+        "load": lambda: run.method.load(run.settings),
         "base": lambda: pipeline.base(run),
         "target": lambda: pipeline.grown(run, run.target),
         "gold": lambda: pipeline.grown(run, run.gold),

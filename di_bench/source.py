@@ -79,8 +79,6 @@ class CorpusSpec(Spec):
     revision: str | None = None
     splits: dict[str, Split]
     refusals: Refusals = Refusals(builtin=True)
-    seed: int = 0
-    """The seed of the built-in world."""
 
     @property
     def hubs(self) -> frozenset[str]:
@@ -112,7 +110,7 @@ class CorpusSpec(Spec):
 
     def _split(self, name: str, split: Split) -> tuple[Item, ...]:
         if split.builtin:
-            return tuple(islice(world.split(split.builtin, self.seed), split.limit))
+            return tuple(islice(world.split(split.builtin), split.limit))
         if split.file:
             path = self._file(name, split.file)
             rows = enumerate(islice(_rows(path), split.limit), 1)
@@ -133,7 +131,7 @@ class CorpusSpec(Spec):
 
     def _refusals(self) -> tuple[str, ...]:
         if self.refusals.file is None:
-            return world.refusals(self.seed) if self.refusals.builtin else ()
+            return world.refusals() if self.refusals.builtin else ()
         path = self._file("refusals", self.refusals.file)
         return tuple(line for line in _text(path).splitlines() if line.strip())
 

@@ -8,7 +8,6 @@ from the top and finds each `fit` already done.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import random
 import time
@@ -29,8 +28,6 @@ from di_bench.lm import LM
 from di_bench.recipe import Recipe
 from di_bench.reference import Reference, remember
 from di_bench.template import Encoded
-
-log = logging.getLogger(__name__)
 
 Piece = Callable[[str, Callable[[Path], None]], Path]
 """Makes a named piece of work once, and says which folder it is in."""
@@ -85,6 +82,8 @@ class Fitter:
     pool: int = 1
     """Steps whose texts are sorted by length together, to pad less; 1 sorts nothing."""
     trainings: list[Training] = field(default_factory=list, init=False)
+    reading: float = field(default=0.0, init=False)
+    """Seconds spent on references."""
 
     def __call__(
         self, lm: LM, loss: Loss, recipe: Recipe, *, stop: Callable[[LM], bool] | None = None
@@ -113,7 +112,10 @@ class Fitter:
 
     def reference(self, lm: LM, *splits: str) -> Reference:
         """Read these splits once and keep the last states at answer positions."""
-        return remember(lm, {split: self._encoded(lm, split) for split in splits})
+        began = time.perf_counter()
+        read = remember(lm, {split: self._encoded(lm, split) for split in splits})
+        self.reading += time.perf_counter() - began
+        return read
 
     def _encoded(self, lm: LM, split: str) -> list[Encoded]:
         if split != "refusal":
@@ -186,6 +188,7 @@ class Fitter:
         def pairs(rows: Sequence[int], kept: Sequence[int]) -> list[Pair]:
             chosen = {"forget": rows, "refusal": rows, "retain": kept}
             parts = math.ceil(len(rows) / (recipe.micro_batch or recipe.batch_size))
+            parts = min(parts, len(kept) or parts)  # each has something of both
             return [_pair(lm, encoded, chosen, slice(n, None, parts)) for n in range(parts)]
 
         forget = list(range(len(self.splits["forget"])))
@@ -196,7 +199,7 @@ class Fitter:
             if self.pool > 1:
                 order.shuffle(steps)
             kept = [
-                order.choices(retain, k=round(self.keep * len(rows))) if retain else []
+                order.choices(retain, k=max(1, round(self.keep * len(rows)))) if retain else []
                 for rows in steps
             ]
             yield (pairs(*step) for step in zip(steps, kept, strict=True))
@@ -217,7 +220,7 @@ def _pair(
     def batch(split: str) -> Batch:
         texts, rows = encoded(split), chosen[split]
         origin = "forget" if split == "refusal" else split
-        whole = sum(len(texts[row].answer) for row in rows)
+        whole = max(1, sum(len(texts[row].answer) for row in rows))  # all cut away: 0, not NaN
         mine = lm.batch([texts[row] for row in rows[part]], split, rows[part])
         return replace(mine, tokens=whole, sequences=len(chosen[origin]))
 

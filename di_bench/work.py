@@ -4,7 +4,7 @@ What `run`, `plan`, `grade` and a notebook all begin with.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -203,10 +203,25 @@ def _commit(kind: Literal["models", "datasets"], name: str, reach: Reach) -> str
     )
 
 
-def committed(results: Path) -> list[tuple[str, str]]:
-    """(suite, profile) of every folder of records."""
+def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[Path]:
+    """Each LEADERBOARD.md that is what its records make: the suite's, or all where none is named.
+
+    Raises StoreError at the first that is not, or when there is none.
+    """
+    from di_bench.render import render
+
     folders = sorted({path.parent.parent for path in results.glob("*/*/*/*.json")})
-    return [(folder.parent.name, folder.name) for folder in folders]
+    found = [(folder.parent.name, folder.name) for folder in folders]
+    if not found:
+        raise StoreError(f"{results}: holds no records to check a board against")
+    for name, chosen in [(suite, profile)] if suite else found:
+        loaded = Choice(name, chosen).loaded
+        page = results / loaded.name / chosen / "LEADERBOARD.md"
+        made = render(records_in(page.parent), loaded, "md")
+        if not page.exists() or page.read_text(encoding="utf-8") != made:
+            again = f"di-bench board {name} --profile {chosen} --format md --out {page}"
+            raise StoreError(f"{page}: is not what its records make; run `{again}`")
+        yield page
 
 
 def _check_writable(folder: Path) -> None:

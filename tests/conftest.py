@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ SPLITS = {"forget": FORGET, "retain": RETAIN, "holdout": HOLDOUT}
 def pieces(folder: Path) -> Piece:
     """Keep pieces of work in a plain folder: made once, then found."""
 
-    def piece(name: str, make: Any) -> Path:
+    def piece(name: str, make: Callable[[Path], None]) -> Path:
         place = folder / name
         if not place.exists():
             place.mkdir(parents=True)

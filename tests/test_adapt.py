@@ -99,6 +99,7 @@ def test_an_adapter_is_kept_alone_and_comes_back_the_same(tiny: Path, tmp_path: 
     (kept,) = tmp_path.glob("*.safetensors")
     assert len(load_file(kept)) == len(trained_names(lm))
     again = adapted(tiny, seed=5)
+    again.model.train()
     adapt.restore(again, tmp_path)
     assert_close(weights(again), weights(lm), rtol=0, atol=0)
     assert torch.equal(again.logits(batch_of(lm)), lm.logits(batch_of(lm)))

@@ -1,4 +1,4 @@
-"""End to end, through the command line: run, resume, ask again, grade again, and what goes wrong."""
+"""End to end, through the command line: run, resume, ask again, grade again, go wrong."""
 
 import json
 import os
@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from di_bench.cli import app
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.testing import assert_close
 from transformers import AutoModel, GenerationConfig
@@ -212,6 +212,15 @@ def test_pickled_damaged_and_missing_weights_are_refused(lm: LM, tmp_path: Path)
         load(tmp_path)
     with pytest.raises(ModelError, match="--model FOLDER"):
         load(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_without_some_of_its_weights_is_refused(lm: LM, tmp_path: Path) -> None:
+    lm.save(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"has no model\.norm\.weight"):
+        load(tmp_path)
 
 
 def test_a_model_that_predicts_no_tokens_is_refused(lm: LM, tiny: Path) -> None:

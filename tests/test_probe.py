@@ -223,8 +223,11 @@ def test_a_judge_reads_the_models_text_and_the_humans(
 
 
 def test_a_judge_reads_no_more_than_its_context(lm: LM) -> None:
-    long = Row("a", answer_ids=lm.encode(DOCUMENT).ids * 10, truth_ids=(40,))
-    assert len(probe.judge(lm, [long], 1000)) == 2
+    text = DOCUMENT.answer * 10
+    written = Row("a", answer_ids=tuple(lm.tokenizer(text).input_ids))
+    cut = replace(written, answer_ids=written.answer_ids[: lm.context - 1])
+    long, short = (probe.judge(lm, [row], 1000)[0].features for row in (written, cut))
+    assert_close(torch.tensor(long), torch.tensor(short), rtol=1e-5, atol=1e-5)
 
 
 TASK = """

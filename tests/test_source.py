@@ -178,6 +178,15 @@ def test_file_splits_need_a_folder_and_hub_splits_a_data_set() -> None:
         CorpusSpec.model_validate({"name": "toy", "splits": hub}).open()
 
 
+def test_a_data_set_out_of_reach_is_one_line_with_a_way_out() -> None:
+    splits = {name: {"split": name} for name in ("forget", "retain")}
+    spec = CorpusSpec.model_validate({"name": "toy", "hub": "org/name", "splits": splits})
+    with pytest.raises(CorpusError) as error:
+        spec.open()
+    assert line(error.value).startswith("org/name: the data set cannot be reached (")
+    assert "copy it to a folder and use `file:` splits with corpus.path" in line(error.value)
+
+
 def test_the_built_in_world_is_named_with_its_version_and_other_data_are_not() -> None:
     splits: dict[str, dict[str, Any]]
     splits = {"forget": {"builtin": "forget01"}, "retain": {"builtin": "retain99", "limit": 3}}

@@ -164,8 +164,8 @@ def test_a_complaint_about_a_profile_names_the_line_in_the_profile(tmp_path: Pat
 def test_a_profile_merges_mappings_and_replaces_lists(tmp_path: Path) -> None:
     path = file(
         tmp_path,
-        "{profiles: {fast: {seeds: [7], recipe: {epochs: 1}, methods: {npo: {beta: 1.0}}, "
-        "probes: {forget: {limit: 2}}, board: [kept]}}}",
+        "{methods: [none, retrain, di, npo], profiles: {fast: {seeds: [7], recipe: {epochs: 1}, "
+        "methods: {npo: {beta: 1.0}}, probes: {forget: {limit: 2}}, board: [kept]}}}",
     )
     plain, fast = suite.load(path), suite.load(path, "fast")
     assert (plain.seeds, fast.seeds) == ((0, 1), (7,))
@@ -183,7 +183,7 @@ def test_a_corpus_that_brings_splits_replaces_the_other_whole(tmp_path: Path) ->
     corpus = suite.load(path, "other").corpus
     assert (corpus.name, corpus.path, corpus.refusals.builtin) == ("w", None, True)
     assert corpus.splits["forget"].file is None
-    kept = suite.load(path, changes={"corpus": {"seed": 3}}).corpus
+    kept = suite.load(path, changes={"corpus": {"name": "v"}}).corpus
     assert set(kept.splits) == {"forget", "retain"}
 
 
@@ -193,7 +193,7 @@ def test_paths_of_a_file_start_there_and_paths_of_the_command_line_do_not(tmp_pa
     assert loaded.corpus.path == tmp_path / "data"
     assert getattr(loaded.probes["nlu"], "path", None) == tmp_path / "nlu"
     assert suite.load(path, changes=changes_of(["corpus.path=here"])).corpus.path == Path("here")
-    assert suite.load(path, changes=changes_of(["corpus.seed=1"])).corpus.path == tmp_path / "data"
+    assert suite.load(path, changes=changes_of(["corpus.name=v"])).corpus.path == tmp_path / "data"
 
 
 def test_a_bare_name_is_packaged_even_beside_a_folder_of_that_name(

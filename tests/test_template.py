@@ -123,6 +123,11 @@ def test_a_document_is_all_answer_but_its_first_token(
     assert tokenizer.decode(told) == ("Old" if begin else "ld")
 
 
+def test_an_empty_document_has_nothing_to_predict(bare: Tokenizer) -> None:
+    coded = PLAIN.encode(bare, Item("d", "", "document", "", ""), "", LONG)
+    assert (coded.ids, coded.answer, coded.focus) == ((bare.eos_token_id,), (), ())
+
+
 @BOTH
 @pytest.mark.parametrize("name", FACTS)
 def test_the_focus_covers_the_fact_and_nothing_else(

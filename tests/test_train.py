@@ -1,7 +1,6 @@
 """The training loop: what a step is made of, how it ends, and what a replay finds again."""
 
 import math
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,12 +12,11 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.testing import assert_close
-from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, DivergedError, ModelError
 from di_bench.lm import LM
-from di_bench.losses import lowered, nll, sequence_logprob
+from di_bench.losses import nll
 from di_bench.recipe import Recipe
 from di_bench.train import Fitter, Pair
 from tests.conftest import FORGET, REFUSALS, RETAIN, fitter, load
@@ -198,6 +196,48 @@ def test_a_part_counts_the_answers_of_its_whole_step(lm: LM, tmp_path: Path) -> 
             assert {b.tokens for b in batches} == {sum(len(b.targets) for b in batches)}
 
 
+@pytest.mark.parametrize(("keep", "kept"), [(0.1, [1, 1, 1]), (0.5, [2, 2, 1]), (2, [6, 6, 4])])
+@pytest.mark.parametrize("micro_batch", [None, 1])
+def test_a_step_may_keep_fewer_or_more_texts_than_it_forgets(
+    lm: LM, tmp_path: Path, keep: float, kept: list[int], micro_batch: int | None
+) -> None:
+    seen: list[Pair] = []
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        seen.append(pair)
+        return ordinary(lm, pair) + nll(lm, pair.retain)
+
+    lm.model.requires_grad_(True)
+    fit = replace(fitter(tmp_path), keep=keep)
+    fit(lm, loss, replace(SHORT, epochs=1, batch_size=3, micro_batch=micro_batch))
+    assert all(pair.retain.rows and pair.forget.rows for pair in seen)
+    steps = list(dict.fromkeys(pair.retain.sequences for pair in seen))
+    assert steps == list(dict.fromkeys(kept))
+    assert sum(len(pair.retain.rows) for pair in seen) == sum(kept)
+    assert sorted(row for pair in seen for row in pair.forget.rows) == list(range(8))
+
+
+def test_a_pool_puts_texts_of_like_length_in_a_step(lm: LM, tmp_path: Path) -> None:
+    items = [replace(FORGET[0], id=str(n), answer="x" * (n * 5 % 8 + 1)) for n in range(8)]
+    fit = Fitter({"forget": items}, (), 0, fitter(tmp_path).piece, 64, pool=2)
+    seen: list[tuple[int, ...]] = []
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        seen.append(tuple(sorted(len(items[row].answer) for row in pair.forget.rows)))
+        return ordinary(lm, pair)
+
+    lm.model.requires_grad_(True)
+    fit(lm, loss, replace(SHORT, epochs=3, batch_size=2))
+    epochs = [seen[start : start + 4] for start in range(0, 12, 4)]
+    for epoch in epochs:
+        assert sorted(length for step in epoch for length in step) == list(range(1, 9))
+    assert len({frozenset(epoch) for epoch in epochs}) > 1
+    fit.pool = 4
+    fit(lm, loss, replace(SHORT, epochs=1, batch_size=2))
+    assert set(seen[12:]) == {(1, 2), (3, 4), (5, 6), (7, 8)}
+    assert seen[12:] != sorted(seen[12:])
+
+
 def test_an_epoch_shuffles_what_the_last_one_showed(lm: LM, tmp_path: Path) -> None:
     pairs = pairs_of(lm, tmp_path, replace(SHORT, epochs=2, batch_size=8))
     orders = [pair.forget.rows for pair in pairs]
@@ -233,41 +273,14 @@ def test_what_is_not_there_is_said_in_one_line(lm: LM, tmp_path: Path) -> None:
         fit.gold()
 
 
-@pytest.mark.parametrize("split", ["forget", "retain", "refusal"])
-def test_a_reference_is_exact_after_its_model_has_changed(
-    lm: LM, tmp_path: Path, split: str
-) -> None:
-    many = [replace(item, id=f"{item.id}/{n}") for n in range(5) for item in FORGET]
-    splits = {"forget": many, "retain": RETAIN}  # more than are read at once
-    fit = Fitter(splits, REFUSALS, 0, fitter(tmp_path).piece, 64)
-    start = fit.reference(lm, split)
-    texts = fit._encoded(lm, split)
-    rows = random.Random(0).sample(range(len(texts)), 6)
-    batch = lm.batch([texts[row] for row in rows], split, rows)
-    said, summed = lm.logits(batch).detach(), sequence_logprob(lm, batch).detach()
-    with torch.no_grad():
-        for p in lm.model.parameters():
-            p.mul_(-0.5)
-    assert not torch.allclose(lm.logits(batch), said, atol=0.1)
-    assert_close(start.logits(batch), said, rtol=1e-5, atol=1e-5)
-    assert_close(start.logprob(batch), summed, rtol=1e-5, atol=1e-5)
-    assert_close(start.lowered(batch, 3.0), lowered(said, batch, 3.0), rtol=1e-5, atol=1e-5)
-    assert not start.logits(batch).requires_grad
-
-
-def test_a_model_that_caps_its_logits_has_no_reference(lm: LM, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    config: Any = Gemma2Config(
-        vocab_size=257, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
-        num_attention_heads=2, num_key_value_heads=1, head_dim=16, max_position_embeddings=128,
-        initializer_range=1.0, final_logit_softcapping=30.0,
-    )  # fmt: skip
-    capped: Any = Gemma2ForCausalLM(config)
-    with pytest.raises(ModelError, match="changes its logits"):
-        fitter(tmp_path).reference(LM(capped.eval(), lm.tokenizer, lm.template), "forget")
-    config.final_logit_softcapping = None
-    plain: Any = Gemma2ForCausalLM(config)
-    fitter(tmp_path).reference(LM(plain.eval(), lm.tokenizer, lm.template), "forget")
+def test_a_step_whose_prompts_fill_the_limit_teaches_nothing(lm: LM, tmp_path: Path) -> None:
+    long = [replace(FORGET[0], prompt="?" * 200)]
+    fit = Fitter({"forget": long}, (), 0, fitter(tmp_path).piece, 40)
+    lm.model.requires_grad_(True)
+    before = weights(lm)
+    fit(lm, ordinary, replace(SHORT, weight_decay=0.0))
+    assert fit.trainings[0].curve == (0.0, 0.0)
+    assert_close(weights(lm), before, rtol=0, atol=0)
 
 
 def test_an_item_is_cut_at_the_suites_limit_in_training(lm: LM, tmp_path: Path) -> None:

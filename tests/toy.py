@@ -1,6 +1,7 @@
 """A suite over a few rows and a folder that looks like a model: nothing here needs torch."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def tree() -> dict[str, Any]:
         },
         "models": ["builtin/nano"],
         "recipe": {"lr": 0.001},
-        "methods": ["none", "retrain", "di", "npo"],
+        "methods": {name: {} for name in ("none", "retrain", "di", "npo")},
         "seeds": [0, 1],
         "grow_seeds": [0, 1],
         "probes": {
@@ -106,6 +107,20 @@ def model(folder: Path, weights: bytes = b"weights") -> Path:
 
 def store(folder: Path) -> Store:
     return Store(folder / "results", folder / "cache")
+
+
+def rush(folder: Path, name: str) -> None:
+    """Ask for a piece whose maker ends only when another process has asked for it too."""
+
+    def make(draft: Path) -> None:
+        with (folder / "made").open("a", encoding="utf-8") as file:
+            file.write("once\n")
+        while len(list(folder.glob("asks-*"))) < 2:
+            time.sleep(0.01)
+        (draft / "text").touch()
+
+    (folder / f"asks-{name}").touch()
+    store(folder).piece("kind", "key", make)
 
 
 def work(path: Path, *methods: str, **choice: Any) -> Work:  # noqa: ANN401 - fields of Choice

@@ -1,0 +1,69 @@
+"""A model is named by what it is and refused when it is not safe to load; the device is found."""
+
+from pathlib import Path
+
+import pytest
+
+from di_bench.device import device
+from di_bench.errors import DiBenchError, ModelError
+from di_bench.model import ModelSpec
+from di_bench.store import Store
+from tests import toy
+from tests.toy import line
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return toy.store(tmp_path)
+
+
+def test_a_hub_model_is_its_id_and_revision(store: Store) -> None:
+    pinned = store.identify(ModelSpec(id="org/name", revision="abc"))
+    assert (pinned.name, pinned.digest) == ("org--name", "org/name@abc")
+    assert store.identify(ModelSpec(id="org/name")).digest == "org/name"
+
+
+def test_a_folder_is_its_name_and_content(store: Store, tmp_path: Path) -> None:
+    def identified(folder: Path) -> tuple[str, str]:
+        base = store.identify(ModelSpec(id=str(folder)))
+        return base.name, base.digest
+
+    one = identified(toy.model(tmp_path / "a" / "llama"))
+    assert one[0] == f"llama-{one[1][:8]}"
+    assert identified(toy.model(tmp_path / "b" / "llama")) == one
+    assert identified(toy.model(tmp_path / "a" / "llama", b"other")) != one
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("", "no such folder"),
+        ("config.json", "it holds no .safetensors file"),
+        ("pytorch_model.bin", "its weights are pickled, which can run code; convert them to"),
+        ("model.pth", "its weights are pickled"),
+    ],
+)
+@pytest.mark.parametrize("part", ["id", "target", "retain"])
+def test_a_folder_that_is_no_safe_model_is_refused(
+    store: Store, tmp_path: Path, file: str, why: str, part: str
+) -> None:
+    folder = tmp_path / "weights"
+    if file:
+        folder.mkdir()
+        (folder / file).touch()
+    spec = {"id": "builtin/nano", part: str(folder)}
+    with pytest.raises(ModelError) as error:
+        store.identify(ModelSpec.model_validate(spec))
+    assert line(error.value).startswith(f"{folder}: not a model: {why}")
+
+
+def test_the_device_is_found_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = device.__wrapped__  # what it found is kept for the life of a process
+    monkeypatch.setenv("DI_BENCH_DEVICE", "mps")
+    assert find() == "mps"
+    monkeypatch.delenv("DI_BENCH_DEVICE")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert find() in ("cpu", "mps")
+    monkeypatch.setenv("DI_BENCH_DEVICE", "gpu")
+    with pytest.raises(DiBenchError, match="DI_BENCH_DEVICE=gpu: use cuda, mps or cpu"):
+        find()

@@ -1,0 +1,54 @@
+"""The README says what is true: its board, its method, its tree."""
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from di_bench.cli import app
+from di_bench.method import PACKAGED
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+def test_the_board_is_the_one_its_command_makes() -> None:
+    shown = README.partition("<!-- board")[2].partition("<!-- end of board -->")[0]
+    command = README.partition("di-bench board tofu")[2].partition("```")[0]
+    options = command.replace("\\\n", " ").split()
+    made = CliRunner().invoke(app, ["board", "tofu", *options, "--results", str(ROOT / "results")])
+    assert made.exit_code == 0, made.output
+    assert table(shown) == table(made.output)
+    assert len(table(shown)) > 10
+
+
+def test_the_method_of_the_readme_runs(suite_file: Path, folders: list[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    method = suite_file.parent / "sparing.py"
+    method.write_text(code, encoding="utf-8")
+    changes = ["--set", f"methods={{{method}: {{ceiling: 6}}}}", "--set", "seeds=[0]"]
+    done = CliRunner().invoke(app, ["run", str(suite_file), *changes, "--workers", "1", *folders])
+    assert done.exit_code == 0, done.output
+    record = next(Path(folders[1]).rglob("sparing-0.json")).read_text(encoding="utf-8")
+    assert '"ceiling": 6.0' in record
+
+
+def test_every_method_and_module_is_named() -> None:
+    for file in PACKAGED.glob("*.py"):
+        assert f"| `{file.stem}`" in README, file
+    tree = README.partition("## The tree")[2]
+    for file in (ROOT / "di_bench").glob("*.py"):
+        assert file.stem == "__init__" or file.name in tree, file
+
+
+def test_nothing_tracked_names_a_path_of_this_machine() -> None:
+    files = [p for p in (ROOT / "results").rglob("*") if p.suffix in (".json", ".md")]
+    assert files
+    for path in [*files, ROOT / "README.md", ROOT / "CHANGELOG.md"]:
+        text = path.read_text(encoding="utf-8")
+        assert str(ROOT) not in text, path
+        assert str(Path.home()) not in text, path
