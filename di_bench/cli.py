@@ -166,7 +166,11 @@ def check(
     against: Annotated[Path, typer.Option(help="The records to compare with.")],
     tolerance: Annotated[
         float,
-        typer.Option(min=0, help="How far a column may move: absolute up to 1, relative above."),
+        typer.Option(
+            min=0,
+            help="How far a column may move, beyond twice the reference's own spread over seeds: "
+            "absolute up to 1, relative above.",
+        ),
     ] = 0.05,
 ) -> None:
     """The regression gate: exit 0 if nothing is worse, 1 if something is, 2 if not comparable."""

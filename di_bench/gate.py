@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Literal
 
 from di_bench.errors import StoreError
@@ -39,8 +39,9 @@ def check(
 ) -> list[Finding]:
     """Every column of every row of the reference, against the candidate.
 
-    Worse is beyond `tolerance` in the column's bad direction: absolute up to 1, relative above it.
-    Columns without a direction (nearer to gold) are worse when they move at all beyond it.
+    Worse is beyond `tolerance` (absolute up to 1, relative above it) and twice the standard
+    deviation of the reference's own seeds, in the column's bad direction. Columns without a
+    direction (nearer to gold) are worse when they move that far either way.
     """
     mine = _rows(candidate)
     findings = []
@@ -77,9 +78,8 @@ def _compare(
                 Finding(*key, column, others, ours, "not comparable", f"no value in the {side}")
             )
             continue
-        findings.append(
-            Finding(*key, column, others, ours, _verdict(ours, others, better, tolerance))
-        )
+        room = tolerance * max(1.0, abs(others)) + 2 * _spread(theirs, column)
+        findings.append(Finding(*key, column, others, ours, _verdict(ours - others, better, room)))
     return findings
 
 
@@ -97,9 +97,13 @@ def _mean(records: list[Record], column: str) -> float | None:
     return fmean(values) if len(values) == len(records) else None
 
 
-def _verdict(mine: float, theirs: float, better: str, tolerance: float) -> Verdict:
-    room = tolerance * max(1.0, abs(theirs))
-    moved = mine - theirs
+def _spread(records: list[Record], column: str) -> float:
+    """The standard deviation of a column over seeds; 0 of a single one."""
+    values = [value for r in records if (value := r.scores[column]) is not None]
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def _verdict(moved: float, better: str, room: float) -> Verdict:
     if abs(moved) <= room:
         return "same"
     if better == "gold":

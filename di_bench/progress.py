@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ def watching(runs: Sequence[Run], done: int, draw: Draw) -> Iterator[Watcher]:
     """A watcher that suits where the output goes."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        yield _Lines(console, runs, done)
+        yield _Lines(console, runs, done, draw)
         return
     bars = _Bars(runs, done, draw)
     with Live(bars.picture(), console=console, refresh_per_second=4) as live:
@@ -43,8 +44,8 @@ class _Clock:
         self.finished = 0
 
     def left(self) -> str:
-        if not self.finished:
-            return "time left: not known yet"
+        if self.finished * 20 < self._total:  # growing comes first: early cells mislead
+            return "time left not known yet"
         each = (time.monotonic() - self._began) / self.finished
         return f"about {_spoken(each * (self._total - self.finished))} left"
 
@@ -55,11 +56,12 @@ def _spoken(seconds: float) -> str:
 
 
 class _Lines:
-    """One quiet line for each finished cell."""
+    """One quiet line for each finished cell, and the board as each model is complete."""
 
-    def __init__(self, console: Console, runs: Sequence[Run], done: int) -> None:
+    def __init__(self, console: Console, runs: Sequence[Run], done: int, draw: Draw) -> None:
         self._console, self._done, self._total = console, done, done + len(runs)
-        self._clock = _Clock(runs)
+        self._clock, self._draw = _Clock(runs), draw
+        self._left = Counter(run.base.name for run in runs)
 
     def stage(self, worker: int, text: str, done: float) -> None:
         """Plain output says what is finished, not what goes on."""
@@ -69,10 +71,13 @@ class _Lines:
         count = f"[{self._done + self._clock.finished}/{self._total}]"
         said = f"{record.status}: {record.error}" if record.error else record.status
         self._console.print(f"{count} {run.name}: {said}; {self._clock.left()}", markup=False)
+        self._left[run.base.name] -= 1
+        if not self._left[run.base.name] and self._left.total():
+            self._console.print(self._draw(), markup=False)
 
 
 class _Bars:
-    """One bar for the grid, one for each worker's current step, and the board below."""
+    """One bar for the grid, one for each worker's current step, and the board below them."""
 
     def __init__(self, runs: Sequence[Run], done: int, draw: Draw) -> None:
         self._draw, self._board = draw, ""
@@ -91,7 +96,7 @@ class _Bars:
         self.show: Callable[[Group], None] = lambda _: None
 
     def picture(self) -> Group:
-        return Group(Text(self._board), self._grid, self._bars)
+        return Group(self._grid, self._bars, Text(self._board))
 
     def stage(self, worker: int, text: str, done: float) -> None:
         if worker not in self._steps:

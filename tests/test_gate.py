@@ -55,6 +55,12 @@ def test_a_move_is_judged_by_its_direction_beyond_the_tolerance(
     assert (found.model, found.method, found.column) == ("builtin--nano", "di", column)
 
 
+@pytest.mark.parametrize(("candidate", "verdict"), [(0.5, "same"), (0.2, "same"), (0.1, "worse")])
+def test_a_move_within_the_references_own_spread_is_none(candidate: float, verdict: str) -> None:
+    theirs = [*row(1, scores={"up": 0.4}), *row(2, scores={"up": 0.6})[1:]]  # sd 0.141
+    assert verdicts(row(scores={"up": candidate}), theirs, tolerance=0.05) == [verdict]
+
+
 def test_means_over_seeds_are_compared_in_any_order() -> None:
     theirs = [*row(1, scores={"up": 0.2}), *row(2, scores={"up": 0.4})[1:]]
     mine = row(2, scores={"up": 0.3})

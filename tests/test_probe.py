@@ -171,6 +171,11 @@ def test_neither_order_nor_company_changes_a_greedy_answer(
     long = [
         replace(FORGET[0], id=f"long {n}", prompt="?" * (lm.context - 20 + n)) for n in range(3)
     ]
+    reached: list[int] = []
+    lm.model.model.rotary_emb.register_forward_pre_hook(
+        lambda _, args, named: reached.append(int(named.get("position_ids", args[-1]).max())),
+        with_kwargs=True,
+    )
     rooms = [lm.context - lm.encode(item).start for item in long]
     assert rooms[0] > rooms[-1] >= 0
     items = [*FORGET, DOCUMENT, *long]
@@ -180,6 +185,7 @@ def test_neither_order_nor_company_changes_a_greedy_answer(
     small = {row.item: row.answer_ids for row in write(lm, items, new_tokens=30)}
     alone = {row.item: row.answer_ids for item in items for row in write(lm, [item], new_tokens=30)}
     assert rows == turned == small == alone
+    assert 100 < max(reached) < lm.context
     for item, room in zip(long, rooms, strict=True):
         assert len(rows.get(item.id, ())) <= room
 

@@ -10,6 +10,7 @@ import pytest
 
 from di_bench.errors import DiBenchError, MethodError, ModelError, StoreError, SuiteError
 from di_bench.model import ModelSpec
+from di_bench.render import render
 from di_bench.store import Store
 from di_bench.work import Choice, Reach, Work, cache_folder, checked_boards, resolved
 from tests import toy
@@ -211,9 +212,22 @@ def test_the_cache_folder_may_be_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert cache_folder().name == "di-bench"
 
 
-def test_checking_boards_needs_records_to_check(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="holds no records"):
-        list(checked_boards(tmp_path, None, "default"))
+@pytest.mark.parametrize("named", [True, False])
+def test_a_board_is_checked_against_its_records(tmp_path: Path, *, named: bool) -> None:
+    suite = str(toy.write(tmp_path)) if named else None  # else every suite with records
+    folder = tmp_path / "results" / ("toy" if named else "tofu") / "default"
+    with pytest.raises(StoreError, match="results: holds no records to check a board against"):
+        list(checked_boards(tmp_path / "results", suite, "default"))
+    (folder / "m").mkdir(parents=True)
+    (folder / "m" / "di-0.json").write_text(toy.record().model_dump_json(), encoding="utf-8")
+    page = folder / "LEADERBOARD.md"
+    with pytest.raises(StoreError) as error:
+        list(checked_boards(tmp_path / "results", suite, "default"))
+    said = f"{page}: is not what its records make; run `di-bench board {suite or 'tofu'} --profile"
+    assert line(error.value).startswith(said)
+    loaded = Choice(suite or "tofu").loaded
+    page.write_text(render([toy.record()], loaded, "md"), encoding="utf-8")
+    assert list(checked_boards(tmp_path / "results", suite, "default")) == [page]
 
 
 BOARD = ["board", "{suite}", "--results", "{results}"]
