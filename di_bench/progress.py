@@ -56,12 +56,12 @@ def _spoken(seconds: float) -> str:
 
 
 class _Lines:
-    """One quiet line for each finished cell, and the board as each model is complete."""
+    """One quiet line for each finished cell, and the board as each seed of a model is complete."""
 
     def __init__(self, console: Console, runs: Sequence[Run], done: int, draw: Draw) -> None:
         self._console, self._done, self._total = console, done, done + len(runs)
         self._clock, self._draw = _Clock(runs), draw
-        self._left = Counter(run.base.name for run in runs)
+        self._left = Counter((run.base.name, run.seed) for run in runs)
 
     def stage(self, worker: int, text: str, done: float) -> None:
         """Plain output says what is finished, not what goes on."""
@@ -71,8 +71,8 @@ class _Lines:
         count = f"[{self._done + self._clock.finished}/{self._total}]"
         said = f"{record.status}: {record.error}" if record.error else record.status
         self._console.print(f"{count} {run.name}: {said}; {self._clock.left()}", markup=False)
-        self._left[run.base.name] -= 1
-        if not self._left[run.base.name] and self._left.total():
+        self._left[run.base.name, run.seed] -= 1
+        if not self._left[run.base.name, run.seed] and self._left.total():
             self._console.print(self._draw(), markup=False)
 
 
