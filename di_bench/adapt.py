@@ -63,7 +63,9 @@ def restore(lm: LM, folder: Path) -> None:
         return
     from transformers import AutoModelForCausalLM
 
-    saved = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=lm.model.dtype)
+    saved = AutoModelForCausalLM.from_pretrained(
+        folder, use_safetensors=True, trust_remote_code=False, dtype=lm.model.dtype
+    )
     with torch.no_grad():
         lm.model.load_state_dict(saved.state_dict())
     lm.model.eval()

@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from di_bench.corpus import digest
+from di_bench.errors import plain
 from di_bench.record import Record
 from di_bench.suite import Suite
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ARROW: Mapping[str, str] = {"lower": "↓", "higher": "↑", "gold": "≈"}
 COST: Mapping[str, tuple[str, float]] = {
     "seconds": ("unlearning s", 1),
-    "tokens": ("tokens k", 1e-3),
+    "tokens": ("trained tokens k", 1e-3),
     "peak_bytes": ("peak MB", 1e-6),
 }
 NOTE = (
@@ -102,8 +103,8 @@ class Board:
         """The table as text."""
         return [
             [
-                line.model.replace("--", "/"),
-                line.method,
+                plain(line.model.replace("--", "/")),
+                plain(line.method),
                 *(str(line.cells[column]) for column in self.columns),
                 *(str(line.cost[name]) for name in COST),
             ]
@@ -119,7 +120,7 @@ class Board:
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
                     notes.setdefault(f"{line.method}, {column.replace('_', ' ')}: {cell.gap}")
-        return list(notes)
+        return [plain(note) for note in notes]
 
 
 def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
@@ -138,8 +139,8 @@ def _board(records: list[Record], suite: Suite) -> Board:
     def row(record: Record) -> tuple[int, int, str]:
         return (
             models.index(record.model["name"]),
-            methods.index(record.method),
-            json.dumps([record.model, record.settings], sort_keys=True),
+            methods.index(record.row),
+            json.dumps([record.model, record.settings, record.setup], sort_keys=True),
         )
 
     ordered = sorted(records, key=lambda r: (row(r), r.seed))
@@ -160,9 +161,9 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
     """Models and methods in the suite's order, strangers after them by name."""
     models = [spec.id.replace("/", "--") for spec in suite.models]
     methods = list(suite.methods)
-    for record in sorted(records, key=lambda r: (r.model["name"], r.method)):
+    for record in sorted(records, key=lambda r: (r.model["name"], r.row)):
         models += [] if record.model["name"] in models else [record.model["name"]]
-        methods += [] if record.method in methods else [record.method]
+        methods += [] if record.row in methods else [record.row]
     first = [name for name in ("none", "retrain") if name in methods]
     return models, first + [name for name in methods if name not in first]
 
@@ -177,7 +178,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
 
     return Line(
         records[0].model["name"],
-        records[0].method,
+        records[0].row,
         {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),

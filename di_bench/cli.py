@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from di_bench.errors import DiBenchError
+from di_bench.errors import DiBenchError, plain
 from di_bench.options import (
     RESULTS,
     Cache,
@@ -90,7 +90,8 @@ def run(
         with whole(folder / "LEADERBOARD.md") as draft:
             draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
         typer.echo(draw())
-        if wrong := [r for run in work.runs if (r := work.store.record(run)) and r.error]:
+        kept = [work.store.record(run) for run in work.runs]
+        if wrong := [record for record in kept if record and record.status == "failed"]:
             typer.secho(
                 f"{len(wrong)} of {len(work.runs)} cells failed; see the notes above",
                 err=True,
@@ -223,7 +224,7 @@ def show(
             typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
             return
         for metric, item, group, value in read_items(path.with_suffix(".parquet")):
-            typer.echo(f"{metric}\t{item}\t{group}\t{value:.6g}")
+            typer.echo("\t".join(map(plain, (metric, item, group))) + f"\t{value:.6g}")
 
 
 @app.command()

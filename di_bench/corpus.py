@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
@@ -87,5 +87,5 @@ class Corpus:
 
     def _digest(self, name: str) -> str:
         if name not in self._digests:
-            self._digests[name] = digest([asdict(item) for item in self[name]])
+            self._digests[name] = digest([vars(item) for item in self[name]])
         return self._digests[name]

@@ -4,6 +4,7 @@ The command line shows one line for each of these. Anything else that escapes is
 and keeps its traceback.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -42,3 +43,12 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     close = get_close_matches(wrong, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}There are: {', '.join(names)}"
+
+
+def plain(text: str) -> str:
+    """A text that may be shown and kept: no control characters, and no folders of a machine.
+
+    Models, data and strangers' code end up in messages; a terminal would obey their escapes.
+    """
+    shown = "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
+    return re.sub(r"(?<![\w.~])(?:~?/[\w.+@-]+)+/(?=[\w.+@-]+)", "", shown)

@@ -58,7 +58,7 @@ def check(
 def _rows(records: Iterable[Record]) -> Mapping[tuple[str, str], list[Record]]:
     rows: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        rows.setdefault((record.model["name"], record.method), []).append(record)
+        rows.setdefault((record.model["name"], record.row), []).append(record)
     return rows
 
 
@@ -85,7 +85,7 @@ def _compare(
 
 def _differs(mine: list[Record], theirs: list[Record]) -> str:
     """Why two rows cannot be compared; empty when they can."""
-    for name in ("corpus", "formulas", "status"):
+    for name in ("corpus", "formulas", "setup", "status"):
         if any(getattr(record, name) != getattr(theirs[0], name) for record in [*mine, *theirs]):
             return f"another {name}"
     ours, others = sorted(r.seed for r in mine), sorted(r.seed for r in theirs)

@@ -7,7 +7,7 @@ alone. Both start from the same base, so what differs between them is what they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from di_bench import world
-from di_bench.corpus import digest
 from di_bench.device import device
 from di_bench.lm import LM
 from di_bench.losses import nll
@@ -24,11 +23,6 @@ from di_bench.recipe import Recipe
 from di_bench.size import Size, size
 from di_bench.template import Template, text_of
 from di_bench.train import Fitter, Pair, Piece
-
-
-def base_key(model: str, recipe: Recipe) -> str:
-    """The key of a pretrained base, from its model's key and recipe."""
-    return digest(model, asdict(recipe))
 
 
 def newborn(name: str, template: Template) -> LM:

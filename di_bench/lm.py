@@ -1,6 +1,6 @@
 """A causal language model and its tokenizer, reduced to the few verbs the benchmark needs.
 
-With `adapt.py` the only file that knows Hugging Face. `logits` is flat: one row for each answer
+`logits` is flat: one row for each answer
 token of a batch, in order, so padding and prompts never reach the vocabulary projection, a loss or
 a metric.
 """
@@ -8,7 +8,6 @@ a metric.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from di_bench.batch import Batch, pad
-from di_bench.device import device
+from di_bench.device import cores, device
 from di_bench.errors import ModelError
 from di_bench.template import Encoded, Template
 
@@ -53,11 +52,14 @@ class LM:
         """
         name = str(Path(source).expanduser() if str(source).startswith("~") else source)
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
+            tokenizer: Any = AutoTokenizer.from_pretrained(
+                name, revision=revision, trust_remote_code=False
+            )
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 name,
                 revision=revision,
                 use_safetensors=True,
+                trust_remote_code=False,
                 dtype=getattr(torch, dtype),
                 output_loading_info=True,
             )
@@ -74,7 +76,7 @@ class LM:
         own = model.generation_config
         model.generation_config = type(own)(eos_token_id=own.eos_token_id)
         small = sum(p.numel() for p in model.parameters()) < SMALL
-        torch.set_num_threads(1 if small else os.cpu_count() or 1)
+        torch.set_num_threads(1 if small else cores())
         return cls(model.to(device()).eval(), tokenizer, template)
 
     @property

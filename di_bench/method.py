@@ -126,6 +126,7 @@ class MethodFile:
         """The first line of the file's docstring."""
         return (ast.get_docstring(self._tree) or "").partition("\n")[0]
 
+    @cached_property
     def code(self) -> object:
         """The shape of the code, without comments, docstrings or layout: what a key depends on."""
         return _shape(self._tree)
@@ -199,8 +200,9 @@ def _import(path: Path) -> object:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except ImportError as error:
-        raise MethodError(f"{path}: cannot be imported: {error}") from error
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise MethodError(f"{path}: cannot be imported: {why}") from error
     return module
 
 

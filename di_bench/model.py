@@ -1,5 +1,6 @@
 """A model as a suite names it, and how it is grown and trained."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, PositiveInt, TypeAdapter, ValidationError
@@ -15,7 +16,7 @@ class ModelSpec(Spec):
     id: str
     """`builtin/nano`, `builtin/micro`, `builtin/mini`, a hub id, or a folder."""
     revision: str | None = None
-    """The hub commit to load; None takes the newest and records what it was."""
+    """The hub commit to load; None takes the cached one, else the newest, and records it."""
     template: Literal["plain", "chat"] = "plain"
     """`Question: ... Answer:`, or the tokenizer's own chat template."""
     system: str = ""
@@ -41,8 +42,8 @@ class ModelSpec(Spec):
 
 
 def is_folder(name: str) -> bool:
-    """Whether a model's name is a path: it starts with a dot, a slash or a tilde."""
-    return name.startswith((".", "/", "~"))
+    """Whether a model's name is a path: it starts like one, or there is such a folder."""
+    return name.startswith((".", "/", "~")) or ("/" in name and Path(name).is_dir())
 
 
 def recipe_changes(changes: Tree) -> Tree:

@@ -61,7 +61,8 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except DiBenchError as error:
-        typer.secho(" ".join(str(error).split()), err=True, fg="red")
+        shown = "".join(x if x.isprintable() else " " for x in str(error))
+        typer.secho(" ".join(shown.split()), err=True, fg="red")
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
         typer.secho(

@@ -10,21 +10,22 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 from di_bench import adapt, grow, probe, recording, world
 from di_bench.corpus import TRAINED, digest
-from di_bench.errors import DiBenchError, DivergedError
+from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.metrics.metric import ItemScore, Score
 from di_bench.model import is_folder
 from di_bench.record import Record
-from di_bench.run import Grown, Run, pretrain_recipe
+from di_bench.run import Grown, Run, base_key, pretrain_recipe
 from di_bench.store import Store, read_rows, write_rows
 from di_bench.suite import Judge, Read, Tasks, Write
 from di_bench.template import Template
@@ -58,7 +59,7 @@ class Pipeline:
             born = grow.newborn(spec.id, template)
             grow.pretrain(born, recipe, partial(_inside, draft), say).save(draft)
 
-        folder = self.store.piece("base", grow.base_key(run.base.key, recipe), make)
+        folder = self.store.piece("base", base_key(run.suite, run.base), make)
         return LM.load(folder, template, dtype=run.base.dtype)
 
     def grown(self, run: Run, grown: Grown) -> LM:
@@ -87,7 +88,8 @@ class Pipeline:
             fit = Fitter(splits, (), grown.seed, piece, room, watch=say, keep=0.5)
             grow.learn(self.base(run), fit, grown.recipe).save(draft)
 
-        folder = self.store.piece("grown", grown.key, make)
+        with self._remembered(grown.key, f"the {what} could not be grown: "):
+            folder = self.store.piece("grown", grown.key, make)
         return LM.load(folder, template, dtype=run.base.dtype)
 
     def unlearned(self, run: Run) -> LM:
@@ -95,10 +97,6 @@ class Pipeline:
         start = self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
         if run.method.name in (NONE, RETRAIN):
             return start
-        if self.store.has("diverged", run.weights_key):  # it would again, to the same step
-            raise DivergedError(
-                (self.store.path("diverged", run.weights_key) / "error").read_text("utf-8")
-            )
         reset_peak_memory()
         lm = adapt.trainable(start, run.suite.peft, run.seed)
         fit = Fitter(
@@ -110,19 +108,25 @@ class Pipeline:
             load_gold=lambda: self.grown(run, run.gold),
             watch=partial(self.watch, f"{run.name} unlearns"),
         )
-        try:
+        with self._remembered(run.weights_key):
             lm = run.method.load(run.settings).unlearn(lm, fit)
-        except DivergedError as error:
-            said = str(error)
-            self.store.piece(
-                "diverged", run.weights_key, lambda draft: _write(draft / "error", said)
-            )
-            raise
         self.store.piece("cost", run.weights_key, partial(_keep_cost, fit))
         return lm
 
-    def transcripts(self, run: Run) -> dict[str, Rows]:
-        """Probe to what the model of a run answered; what was asked before is read back."""
+    @contextmanager
+    def _remembered(self, key: str, what: str = "") -> Iterator[None]:
+        """Keep a divergence: the same training would come to the same step again."""
+        if self.store.has("diverged", key):
+            raise DivergedError((self.store.path("diverged", key) / "error").read_text("utf-8"))
+        try:
+            yield
+        except DivergedError as error:
+            said = f"{what}{error}"
+            self.store.piece("diverged", key, lambda draft: _write(draft / "error", said))
+            raise DivergedError(said) from error
+
+    def transcripts(self, run: Run, probes: Collection[str] = ()) -> dict[str, Rows]:
+        """Probe (all, or these) to what a run's model answered; what was asked is read back."""
         lms: list[LM] = []
 
         def lm() -> LM:
@@ -132,6 +136,8 @@ class Pipeline:
 
         rows: dict[str, Rows] = {}
         for name, key in run.transcript_keys.items():
+            if probes and name not in probes:
+                continue
             make = partial(self._ask, run, name, lm, rows)
             rows[name] = read_rows(self.store.piece("transcripts", key, make))
         return rows
@@ -176,21 +182,28 @@ class Pipeline:
         """Score a run from transcripts and file its record."""
         self.watch(f"{run.name} is graded", 0.0)
         own = self.transcripts(run)
-        golds = [rows for gold in run.golds if (rows := self._gold(gold)) is not None]
+        compared = [c for c in run.suite.metrics if run.suite.reads(c)[0].needs_gold]
+        shared = {probe for column in compared for probe in run.suite.reads(column)[1]}
+        golds = [rows for gold in run.golds if (rows := self._gold(gold, shared)) is not None]
         scores: dict[str, Score] = {}
         for column in run.suite.metrics:
             metric, probes = run.suite.reads(column)
             scores[column] = metric(
-                [own[p] for p in probes], [[g[p] for p in probes] for g in golds]
+                [own[p] for p in probes],
+                [[gold[p] for p in probes] for gold in golds if column in compared],
             )
-        record = recording.record(self.store, run, scores)
+        settings = asdict(run.method.load(run.settings))
+        record = recording.record(self.store, run, scores, settings)
         self.store.keep(run, record, _items(scores))
         return record
 
-    def _gold(self, run: Run) -> dict[str, Rows] | None:
-        """What a gold model answered; None when it diverged, which leaves a gap in the scores."""
+    def _gold(self, run: Run, probes: Collection[str]) -> dict[str, Rows] | None:
+        """What a gold model answered; None where it failed, which leaves a gap in the scores."""
+        known = self.store.record(run)
+        if known is not None and known.status != "done":
+            return None
         try:
-            return self.transcripts(run)
+            return self.transcripts(run, probes)
         except DivergedError:
             return None
 
@@ -200,8 +213,8 @@ class Pipeline:
         if not diverged:
             log.error("%s failed:\n%s", run.name, "".join(traceback.format_exception(error)))
         said = str(error) if isinstance(error, DiBenchError) else f"{type(error).__name__}: {error}"
-        record = recording.record(self.store, run, {}).model_copy(
-            update={"status": "diverged" if diverged else "failed", "error": said}
+        record = recording.record(self.store, run, {}, run.settings).model_copy(
+            update={"status": "diverged" if diverged else "failed", "error": plain(said)}
         )
         self.store.keep(run, record, {})
         return record

@@ -13,6 +13,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from di_bench.errors import plain
+
 if TYPE_CHECKING:
     from di_bench.record import Record
     from di_bench.run import Run
@@ -70,7 +72,8 @@ class _Lines:
         self._clock.finished += 1
         count = f"[{self._done + self._clock.finished}/{self._total}]"
         said = f"{record.status}: {record.error}" if record.error else record.status
-        self._console.print(f"{count} {run.name}: {said}; {self._clock.left()}", markup=False)
+        line = plain(f"{count} {run.name}: {said}; {self._clock.left()}")
+        self._console.print(line, markup=False)
         self._left[run.base.name, run.seed] -= 1
         if not self._left[run.base.name, run.seed] and self._left.total():
             self._console.print(self._draw(), markup=False)
@@ -83,13 +86,15 @@ class _Bars:
         self._draw, self._board = draw, ""
         self._clock = _Clock(runs)
         self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}")
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         self._grid = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         self._all = self._grid.add_task("cells", total=done + len(runs), completed=done, note="")
         self._steps: dict[int, TaskID] = {}

@@ -16,6 +16,8 @@ class Record(Spec):
     """`name`, and `forget`, `retain`, `asked`: digests of content."""
     model: dict[str, Any]
     method: str
+    variant: str = ""
+    """What --set changed in it, as `+setting=value`."""
     seed: int
     grow_seed: int
     status: Literal["done", "diverged", "failed"]
@@ -24,6 +26,8 @@ class Record(Spec):
     peft: dict[str, Any] | None = None
     keys: dict[str, str]
     """`weights` and `scores`."""
+    setup: str
+    """A digest of how models are grown and asked; cells of different setups do not compare."""
     formulas: dict[str, str]
     better: dict[str, Literal["lower", "higher", "gold"]]
     scores: dict[str, float | None]
@@ -34,3 +38,8 @@ class Record(Spec):
     """Mean loss of each epoch."""
     cost: dict[str, float] = {}
     environment: dict[str, str] = {}
+
+    @property
+    def row(self) -> str:
+        """The method as a board names it."""
+        return f"{self.method}{self.variant}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
 import torch
 
@@ -20,7 +20,9 @@ from di_bench.store import Store
 from di_bench.suite import Read, Write
 
 
-def record(store: Store, run: Run, scores: Mapping[str, Score]) -> Record:
+def record(
+    store: Store, run: Run, scores: Mapping[str, Score], settings: Mapping[str, Any]
+) -> Record:
     """What to keep of a run, given its scores (none for a run that failed)."""
     suite, asked = (
         run.suite,
@@ -40,11 +42,13 @@ def record(store: Store, run: Run, scores: Mapping[str, Score]) -> Record:
         },
         model=_model(run.base),
         method=run.method.name,
+        variant=run.variant,
         seed=run.seed,
         grow_seed=run.grow_seed,
         status="done",
-        settings=_settings(run),
+        settings=dict(settings),
         peft=suite.peft.model_dump(mode="json") if suite.peft else None,
+        setup=run.setup,
         keys={"weights": run.weights_key, "scores": run.scores_key},
         formulas=dict(run.formulas),
         better={column: suite.better(column) for column in suite.metrics},
@@ -66,12 +70,7 @@ def _cost(store: Store, run: Run) -> tuple[dict[str, float], list[float]]:
     return kept["cost"] | asking, kept["curve"]
 
 
-def _settings(run: Run) -> dict[str, object]:
-    """Every setting the run had, defaults included."""
-    return asdict(run.method.load(run.settings))
-
-
-def _model(base: Base) -> dict[str, str | None]:
+def _model(base: Base) -> dict[str, Any]:
     spec = base.spec
     return {
         "name": base.name,
@@ -79,6 +78,8 @@ def _model(base: Base) -> dict[str, str | None]:
         "revision": spec.revision,
         "digest": None if spec.builtin else base.digest,
         "template": spec.template,
+        **({"system": spec.system, "date": spec.date} if spec.template == "chat" else {}),
+        **({"target": base.target, "retain": base.retain} if base.target or base.retain else {}),
         "dtype": base.dtype,
     }
 
@@ -91,6 +92,5 @@ def _environment() -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "device": gpu or device(),
-        "threads": str(torch.get_num_threads()),
         **{name: version(name) for name in libraries},
     }

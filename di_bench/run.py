@@ -4,10 +4,11 @@ Work comes in three layers, weights, transcripts and scores. Each has a key made
 on and nothing more: a new probe does not retrain, a new metric does not ask.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache, cached_property
+from importlib import metadata
 
 from di_bench import world
 from di_bench.corpus import TRAINED, Corpus, digest
@@ -24,6 +25,12 @@ TRAINING = 1
 """Raise it when the numbers that training produces change. A replay test says when they do."""
 ASKING = 1
 """Raise it when the numbers that asking produces change."""
+
+
+version = cache(metadata.version)
+
+_ODD = r"[^\w.=+-]+"
+"""What a file's name does not need."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Base:
         if self.spec.builtin:
             shape = {**asdict(size(self.spec.id)), "pretrain": None, "memorize": None}
             taught = [*world.pretraining(), *world.split("full")]  # the tokenizer reads these too
-            made = [shape, [asdict(item) for item in taught]]
+            made = [shape, [vars(item) for item in taught]]
         prompt = [self.spec.template, self.spec.system, self.spec.date]
         return digest("base", made, prompt, _host(self))
 
@@ -102,6 +109,11 @@ def pretrain_recipe(suite: Suite, model: str) -> Recipe:
     return replace(size(model).pretrain, **suite.grow.pretrain)
 
 
+def base_key(suite: Suite, base: Base) -> str:
+    """The key of a pretrained built-in size."""
+    return digest(base.key, asdict(pretrain_recipe(suite, base.spec.id)))
+
+
 @dataclass(frozen=True)
 class Run:
     """One method, on one model, with one seed, under one suite."""
@@ -114,14 +126,39 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Readable, and a relative path: `<model>/<method>-<seed>`."""
-        return f"{self.base.name}/{self.method.name}-{self.seed}"
+        """Readable, and a relative path: `<model>/<method>[+setting=value]-<seed>`."""
+        return f"{self.base.name}/{self.method.name}{self.variant}-{self.seed}"
+
+    @cached_property
+    def variant(self) -> str:
+        """What --set changed in it: such a cell never takes the place of the suite's own."""
+        fixed = self.method.name in (NONE, RETRAIN)
+        said = []
+        for (key, *rest), value in sorted(self.suite.changed):
+            if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
+                said.append((".".join(rest[1:]), value))
+            elif key in ("grow", "max_tokens", "probes") or (
+                key in ("recipe", "peft") and not fixed
+            ):
+                said.append((".".join((key, *rest)), value))
+        return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
+
+    @cached_property
+    def setup(self) -> str:
+        """Changes when its model is grown or asked differently: such cells are never averaged."""
+        probes = {
+            k: p.model_dump(mode="json", exclude={"path"}) for k, p in self.suite.probes.items()
+        }
+        spec = self.base.spec
+        taught = asdict(pretrain_recipe(self.suite, spec.id)) if spec.builtin else None
+        return digest(probes, self.suite.max_tokens, taught, asdict(self.target.recipe))
 
     @property
     def grow_seed(self) -> int:
         """The seed of the target it starts from."""
-        seeds = self.suite.grow_seeds
-        return seeds[self.suite.seeds.index(self.seed) % len(seeds)]
+        own, seeds = self.suite.seeds, self.suite.grow_seeds
+        place = own.index(self.seed) if self.seed in own else self.seed
+        return seeds[place % len(seeds)]
 
     def grown(self, *splits: str, seed: int | None = None) -> Grown:
         """The model that learnt these splits, with this run's grow seed or another."""
@@ -157,7 +194,7 @@ class Run:
         refusals = digest(self.corpus.refusals)
         return digest(
             "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
-            self.method.code(), self.settings, peft, self.suite.max_tokens, self.seed,
+            self.method.code, self.settings, peft, self.suite.max_tokens, self.seed,
         )  # fmt: skip
 
     def asked(self, probe: str) -> object:
@@ -186,12 +223,11 @@ class Run:
     @cached_property
     def golds(self) -> tuple["Run", ...]:
         """The gold runs it is graded against: of its own grow seed; for a gold, of the others."""
-        gold = MethodFile.find(RETRAIN)
         if self.method.name != RETRAIN:
-            return (Run(self.suite, self.corpus, self.base, gold, self.seed),)
+            return (_gold(self.suite, self.corpus, self.base, self.seed),)
         others: dict[int, Run] = {}
         for seed in self.suite.seeds:
-            run = Run(self.suite, self.corpus, self.base, gold, seed)
+            run = _gold(self.suite, self.corpus, self.base, seed)
             if run.gold.key != self.gold.key:
                 others.setdefault(run.grow_seed, run)
         return tuple(others.values())
@@ -216,6 +252,11 @@ class Run:
             if metric.needs_gold
         }
         return digest("scores", columns, golds, self.seed)
+
+
+def _gold(suite: Suite, corpus: Corpus, base: Base, seed: int) -> Run:
+    """The run of the gold model with a seed."""
+    return Run(suite, corpus, base, MethodFile.find(RETRAIN), seed)
 
 
 def _tasks(probe: Tasks) -> object:

@@ -102,7 +102,9 @@ class CorpusSpec(Spec):
         """Read every split. Raises CorpusError with file, row and mend."""
         splits = {name: self._split(name, split) for name, split in self.splits.items()}
         built = self.splits["forget"].builtin is not None
+        other = any(split.builtin for split in self.splits.values())
         name = f"{self.name} v{world.VERSION}" if built else self.name
+        name += f" + built-in world v{world.VERSION}" if other and not built else ""
         revisions = {
             s.hub or self.hub or "": s.revision for s in self.splits.values() if s.revision
         }

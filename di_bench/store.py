@@ -31,6 +31,7 @@ from di_bench.transcript import Row, Rows
 log = logging.getLogger(__name__)
 
 _SUMS = "sha256.json"
+_FULL = (ENOSPC, EDQUOT, EFBIG, EROFS)
 _UNWRITABLE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EACCES, EPERM, EEXIST, ENOTDIR)
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
@@ -106,7 +107,9 @@ class Store:
             try:
                 with _explained(folder):
                     draft.mkdir(parents=True)
+                with _explained(folder, _FULL):
                     make(draft)
+                with _explained(folder):
                     sums = {file: _sha256(draft / file) for file in _files(draft)}
                     (draft / _SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
                     draft.rename(folder)
@@ -242,14 +245,14 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, codes: Collection[int] = _UNWRITABLE) -> Iterator[None]:
     """Turn a full disk or a locked folder into one line."""
     try:
         yield
     except Exception as error:
         said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors has it in words alone
         code = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
-        if code not in _UNWRITABLE:
+        if code is None or code not in codes:
             raise
         raise StoreError(
             f"{path}: cannot be written: {os.strerror(code)}; free some space or choose another "

@@ -92,6 +92,8 @@ class Suite(Spec):
     probes: dict[str, Probe]
     metrics: dict[str, dict[str, tuple[str, ...]]]
     """Column name to `{metric: [probes it reads]}`."""
+    changed: tuple[tuple[tuple[str, ...], str], ...] = Field((), exclude=True)
+    """What --set changed: places and values. Filled by `load`, not by a file."""
     board: tuple[str, ...] = ()
     """The columns a board shows, in order; all when empty. Records keep every column."""
 
@@ -173,12 +175,13 @@ class Suite(Spec):
         return METRICS[name], probes
 
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
-        """In which direction a column improves: `memory` is lower on forget, higher elsewhere."""
+        """In which direction a column improves; `memory` depends on the split it is read on."""
         metric, probes = self.reads(column)
         if metric.better != "memory":
             return metric.better
         probe = self.probes[probes[0]]
-        return "lower" if getattr(probe, "split", "") == "forget" else "higher"
+        split = getattr(probe, "split", "")
+        return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
@@ -216,7 +219,7 @@ def load(name: str | Path, profile: str = "default", changes: Tree | None = None
         )
     tree = _overlaid(tree, overlay or {})
     tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "probes") if k in tree}
-    tree = _overlaid(tree, changes or {}) | {"profile": profile}
+    tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
     return parse(Suite, tree, path, SuiteError, ((), ("profiles", profile)))
 
 
@@ -237,6 +240,17 @@ def _overlaid(tree: Tree, above: Tree) -> Tree:
     if "methods" in above:
         tree = tree | {"methods": _as_settings(tree.get("methods"))}
     return merged(tree, above)
+
+
+def _leaves(tree: Tree, place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
+    """Where a tree holds values, and what they are, as text."""
+    found = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found += _leaves(value, (*place, str(key)))
+        else:
+            found.append(((*place, str(key)), str(value)))
+    return found
 
 
 def _mapping(value: object) -> Tree:

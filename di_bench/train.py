@@ -23,7 +23,7 @@ from torch.nn.utils import clip_grad_norm_
 from di_bench import adapt
 from di_bench.batch import Batch
 from di_bench.corpus import Item
-from di_bench.errors import CorpusError, DivergedError, ModelError
+from di_bench.errors import CorpusError, DivergedError, MethodError, ModelError
 from di_bench.lm import LM
 from di_bench.recipe import Recipe
 from di_bench.reference import Reference, remember
@@ -102,6 +102,7 @@ class Fitter:
             kept = json.loads((folder / "training.json").read_text(encoding="utf-8"))
             fresh = [Training(**kept | {"curve": tuple(kept["curve"])})]
         self.trainings += fresh
+        torch.manual_seed(self.seed)  # what a method draws next is the same after a replay
         return lm
 
     def gold(self) -> LM:
@@ -219,17 +220,17 @@ def _pair(
 
     def batch(split: str) -> Batch:
         texts, rows = encoded(split), chosen[split]
-        origin = "forget" if split == "refusal" else split
         whole = max(1, sum(len(texts[row].answer) for row in rows))  # all cut away: 0, not NaN
         mine = lm.batch([texts[row] for row in rows[part]], split, rows[part])
-        return replace(mine, tokens=whole, sequences=len(chosen[origin]))
+        return replace(mine, tokens=whole, sequences=len(rows))
 
     return Pair(batch("forget"), batch)
 
 
 def _backward(value: Tensor) -> float:
-    if value.requires_grad:
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    if not value.requires_grad:
+        raise MethodError("the loss does not depend on the model; nothing would be trained")
+    value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return float(value.detach())
 
 

@@ -15,11 +15,12 @@ import platformdirs
 
 from di_bench import suite as suites
 from di_bench.corpus import Corpus
+from di_bench.device import cores
 from di_bench.errors import ModelError, StoreError, SuiteError
 from di_bench.method import MethodFile
-from di_bench.model import ModelSpec
+from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
-from di_bench.run import Run, grid
+from di_bench.run import Run, base_key, grid
 from di_bench.spec import Tree, changes_of, merged
 from di_bench.store import Store, records_in
 from di_bench.suite import Suite
@@ -82,6 +83,8 @@ class Work:
 
         To `plan`, hub models and data need not be here; nothing but `network` asks a hub.
         """
+        if reach != "network":
+            os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
         suite = choice.loaded
         files = [MethodFile.find(name) for name in methods or suite.methods]
         specs = [resolved(spec, reach) for spec in suite.models]
@@ -116,8 +119,12 @@ class Work:
     def forget(self) -> None:
         """Drop every cached piece of these runs, so that all of it is made afresh."""
         for run in self.runs:
-            for grown in (run.target, run.gold):
-                self.store.forget("grown", grown.key)
+            for each in (run, *run.golds):
+                if run.base.spec.builtin:
+                    self.store.forget("base", base_key(self.suite, run.base))
+                for grown in (each.target, each.gold):
+                    self.store.forget("grown", grown.key)
+                    self.store.forget("diverged", grown.key)
             for kind in ("weights", "cost", "diverged"):
                 self.store.forget(kind, f"{run.weights_key}*")
             for key in run.transcript_keys.values():
@@ -125,7 +132,7 @@ class Work:
 
     def workers(self) -> int:
         """One process for each core with built-in sizes, one in all with bigger models."""
-        return os.cpu_count() or 1 if all(run.base.spec.builtin for run in self.runs) else 1
+        return cores() if all(run.base.spec.builtin for run in self.runs) else 1
 
     def answered(self, run: Run) -> bool:
         """Whether everything a run's scores read is in the cache."""
@@ -172,15 +179,27 @@ def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
 
     Raises ModelError when the hub is needed and not in reach.
     """
-    if spec.builtin or spec.local or spec.revision:
+    if spec.builtin or spec.local:
         return spec
-    return spec.model_copy(update={"revision": _commit("models", spec.id, reach)})
+    given = {role: getattr(spec, role) for role in ("target", "retain")}
+    held = {role: _held(name, reach) for role, name in given.items() if name}
+    revision = spec.revision or _commit("models", spec.id, reach)
+    return spec.model_copy(update={"revision": revision, **held})
+
+
+def _held(name: str, reach: Reach) -> str:
+    """A checkpoint as `id@commit`; a folder, or one that is held already, as it is."""
+    if is_folder(name) or "@" in name:
+        return name
+    commit = _commit("models", name, reach)
+    return f"{name}@{commit}" if commit else name
 
 
 def _commit(kind: Literal["models", "datasets"], name: str, reach: Reach) -> str | None:
-    """The newest commit of a hub repository: the cached one, else the one the hub names."""
+    """The commit a hub repository stands for: the one in the cache, else the hub's newest."""
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    ref = home / "hub" / f"{kind}--{name.replace('/', '--')}" / "refs" / "main"
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    ref = hub / f"{kind}--{name.replace('/', '--')}" / "refs" / "main"
     if ref.exists():
         return ref.read_text(encoding="utf-8").strip()
     if reach == "plan":

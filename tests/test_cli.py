@@ -132,13 +132,52 @@ def test_a_diverged_loss_is_recorded_and_the_rest_goes_on(
     broken = tmp_path / "broken.py"
     broken.write_text(NAN, encoding="utf-8")
     result = run(done, folders, broken, "ga")
-    assert result.exit_code == 1
+    assert result.exit_code == 0, result.output  # a finding, not a failure
     found = records(folders)
     assert found["broken-0"]["status"] == "diverged"
     assert found["broken-0"]["error"] == "loss is nan at step 0 (epoch 1)"
     assert found["ga-0"]["status"] == "done"
     assert "broken on tiny" in result.output
     assert "0 to do" in run(done, folders, broken, "ga").output
+
+
+def test_a_method_file_that_breaks_costs_one_line_and_no_work(
+    suite_file: Path, folders: list[str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(NAN.replace("@dataclass", "1 / 0\n\n@dataclass"), encoding="utf-8")
+    result = run(suite_file, folders, broken)
+    assert result.exit_code == 2
+    assert "broken.py: cannot be imported: ZeroDivisionError" in result.output
+    assert not list(Path(folders[3]).rglob("*.safetensors"))
+
+
+def test_a_method_that_fails_is_recorded_without_paths_and_the_rest_goes_on(
+    suite_file: Path, folders: list[str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.py"
+    code = NAN.replace(
+        "        def loss", "        open('/gone/away/file.txt')\n\n        def loss"
+    )
+    broken.write_text(code, encoding="utf-8")
+    result = run(suite_file, folders, broken, "di")
+    assert result.exit_code == 1
+    found = records(folders)
+    assert found["broken-0"]["status"] == "failed"
+    assert "FileNotFoundError" in found["broken-0"]["error"]
+    assert "/gone" not in found["broken-0"]["error"]
+    assert found["di-0"]["status"] == "done"
+
+
+def test_a_changed_setting_has_a_row_and_a_record_of_its_own(
+    done: Path, folders: list[str]
+) -> None:
+    before = records(folders)
+    assert run(done, folders, "di", "--set", "recipe.lr=1e-4").exit_code == 0
+    found = records(folders)
+    assert {name: found[name] for name in before} == before
+    assert set(found) - set(before) == {"di+recipe.lr=0.0001-0", "di+recipe.lr=0.0001-1"}
+    assert "di+recipe.lr=0.0001" in cli("board", done, *folders[:2]).output
 
 
 def test_a_hand_edited_board_is_caught(done: Path, folders: list[str]) -> None:

@@ -68,6 +68,16 @@ def test_means_over_seeds_are_compared_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("candidate", "verdict"), [(0.2, "same"), (0.15, "worse"), (0.8, "same"), (0.85, "better")]
+)
+def test_a_move_within_twice_the_spread_of_the_reference_is_none(
+    candidate: float, verdict: str
+) -> None:
+    theirs = [*row(1, scores={"up": 0.4}), *row(2, scores={"up": 0.6})[1:]]  # sd .141
+    assert verdicts(row(scores={"up": candidate}), theirs) == [verdict]
+
+
+@pytest.mark.parametrize(
     ("change", "why"),
     [
         ({"corpus": {"name": "toy secrets", "forget": "F"}}, "another corpus"),

@@ -33,7 +33,7 @@ def test_the_method_of_the_readme_runs(suite_file: Path, folders: list[str]) -> 
     changes = ["--set", f"methods={{{method}: {{ceiling: 6}}}}", "--set", "seeds=[0]"]
     done = CliRunner().invoke(app, ["run", str(suite_file), *changes, "--workers", "1", *folders])
     assert done.exit_code == 0, done.output
-    record = next(Path(folders[1]).rglob("sparing-0.json")).read_text(encoding="utf-8")
+    record = next(Path(folders[1]).rglob("sparing+ceiling=6-0.json")).read_text(encoding="utf-8")
     assert '"ceiling": 6.0' in record
 
 

@@ -154,10 +154,10 @@ def test_with_one_grow_seed_a_gold_has_nothing_to_be_held_against(tmp_path: Path
 
 
 def test_given_checkpoints_are_known_by_content(tmp_path: Path) -> None:
-    def cells(name: str, weights: bytes) -> dict[str, Run]:
+    def cells(name: str, weights: bytes, **more: Any) -> dict[str, Run]:  # noqa: ANN401 - YAML
         model = {"id": str(tmp_path / "model"), "retain": "someone/gold@abc"}
         target = toy.model(tmp_path / name, weights)
-        return runs(tmp_path, {"models": [model | {"target": str(target)}]})
+        return runs(tmp_path, {"models": [model | {"target": str(target)}], **more})
 
     before = cells("one", b"target")
     assert moved(before["none-0"], cells("two", b"target")["none-0"]) == NOTHING
@@ -165,6 +165,8 @@ def test_given_checkpoints_are_known_by_content(tmp_path: Path) -> None:
     assert moved(before["di-0"], after["di-0"]) == EVERYTHING
     assert moved(before["retrain-0"], after["retrain-0"]) == NOTHING
     assert before["retrain-0"].golds == ()  # both seeds name one checkpoint
+    cut = cells("one", b"target", max_tokens=8)  # what is not trained is still read
+    assert moved(before["none-0"], cut["none-0"]) == {"forget", "retain", "scores"}
 
 
 def test_method_code_counts_and_its_comments_do_not(tmp_path: Path) -> None:

@@ -256,6 +256,6 @@ def test_records_hold_no_path(store: Store, tmp_path: Path) -> None:
     (tmp_path / "calm.py").write_text(toy.METHOD, encoding="utf-8")
     path = toy.write(tmp_path)
     for cell in toy.work(path, str(tmp_path / "calm.py")).runs:
-        text = recording.record(store, cell, {}).model_dump_json()
+        text = recording.record(store, cell, {}, cell.settings).model_dump_json()
         assert str(tmp_path) not in text
         assert json.loads(text)["model"]["id"] == json.loads(text)["model"]["name"]

@@ -145,6 +145,7 @@ def record(**changes: Any) -> Record:  # noqa: ANN401 - fields of Record
         "grow_seed": 0,
         "status": "done",
         "settings": {"strength": 10.0},
+        "setup": "s",
         "keys": {"weights": "w", "scores": "s"},
         "formulas": {
             "accuracy": "exact_memorization@1",
