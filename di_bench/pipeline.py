@@ -26,11 +26,11 @@ from di_bench.metrics.metric import ItemScore, Score
 from di_bench.model import is_folder
 from di_bench.record import Record
 from di_bench.run import Grown, Run, base_key, pretrain_recipe
-from di_bench.store import Store, read_rows, write_rows
+from di_bench.store import Store
 from di_bench.suite import Judge, Read, Tasks, Write
 from di_bench.template import Template
 from di_bench.train import Fitter
-from di_bench.transcript import Rows
+from di_bench.transcript import Rows, read_rows, write_rows
 
 log = logging.getLogger(__name__)
 

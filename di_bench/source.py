@@ -4,11 +4,8 @@ A split names exactly one source (`builtin`, `file` or `config`/`split` of a hub
 ever falls back from one to another.
 """
 
-import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +14,7 @@ from pydantic import PositiveInt, model_validator
 
 from di_bench import world
 from di_bench.corpus import Corpus, Item, Kind
+from di_bench.datafile import file_rows, file_text
 from di_bench.errors import CorpusError
 from di_bench.spec import Spec
 
@@ -115,7 +113,7 @@ class CorpusSpec(Spec):
             return tuple(islice(world.split(split.builtin), split.limit))
         if split.file:
             path = self._file(name, split.file)
-            rows = enumerate(islice(_rows(path), split.limit), 1)
+            rows = enumerate(islice(file_rows(path), split.limit), 1)
             if not (items := _items(rows, split, path.stem, str(path))):
                 raise CorpusError(f"{path}: split {name!r} is empty; give it a file with rows")
             return items
@@ -135,7 +133,7 @@ class CorpusSpec(Spec):
         if self.refusals.file is None:
             return world.refusals() if self.refusals.builtin else ()
         path = self._file("refusals", self.refusals.file)
-        return tuple(line for line in _text(path).splitlines() if line.strip())
+        return tuple(line for line in file_text(path).splitlines() if line.strip())
 
     def _hub_rows(self, split: Split) -> Iterator[Mapping[str, Any]]:
         hub = split.hub or self.hub
@@ -152,63 +150,6 @@ class CorpusSpec(Spec):
                 "on a machine with network and carry it over ($HF_HOME)"
             ) from error
         yield from rows
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from error
-
-
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of a file, by its ending. `.json` may hold one array or one object on each line."""
-    match path.suffix:
-        case ".json" | ".jsonl":
-            yield from _json(path)
-        case ".csv":  # every value is text: a guess at types would make numbers of answers
-            yield from csv.DictReader(StringIO(_text(path)))
-        case ".parquet":
-            yield from _parquet(path)
-        case ".txt":
-            yield from ({"answer": part} for part in _text(path).split("\n\n") if part.strip())
-        case other:
-            raise CorpusError(
-                f"{path}: {other or 'no ending'} is not json, jsonl, csv, parquet or txt"
-            )
-
-
-def _json(path: Path) -> Iterator[Mapping[str, Any]]:
-    text = _text(path)
-    if text.lstrip().startswith("["):
-        try:
-            rows = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
-        yield from rows
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{path}:{number}: not valid JSON: {error.msg}") from error
-
-
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    from pyarrow import ArrowException, parquet
-
-    try:
-        table = parquet.read_table(path)
-    except (OSError, ArrowException) as error:
-        raise CorpusError(f"{path}: cannot be read as Parquet: {error}") from error
-    for batch in table.to_batches():
-        yield from batch.to_pylist()
 
 
 def _items(

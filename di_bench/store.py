@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,6 @@ from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Base, Run
 from di_bench.suite import Suite
-from di_bench.transcript import Row, Rows
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,8 @@ class Store:
     def forget(self, kind: str, key: str) -> None:
         """Drop the pieces whose keys match a pattern, so that they are made afresh."""
         for folder in (self.cache / kind).glob(key):
-            shutil.rmtree(folder)
+            with self._lock(f"{kind}-{folder.name}"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -211,24 +211,6 @@ def read_items(path: Path) -> list[tuple[str, str, str, float]]:
     except (OSError, ArrowException) as error:
         raise StoreError(f"{path}: cannot be read ({type(error).__name__})") from error
     return [(row["metric"], row["item"], row["group"], row["value"]) for row in rows]
-
-
-def write_rows(rows: Rows, folder: Path) -> None:
-    """Keep a transcript as Parquet."""
-    from pyarrow import parquet, table
-
-    names = [field.name for field in fields(Row)]
-    columns = {name: [getattr(row, name) for row in rows] for name in names}
-    parquet.write_table(table(columns), folder / "rows.parquet", compression="zstd")
-
-
-def read_rows(folder: Path) -> Rows:
-    """A transcript from Parquet, as it was written."""
-    from pyarrow import parquet
-
-    table = parquet.read_table(folder / "rows.parquet").to_pylist()
-    lists = [name for name, value in asdict(Row("")).items() if isinstance(value, tuple)]
-    return [Row(**row | {name: tuple(row[name] or ()) for name in lists}) for row in table]
 
 
 @contextmanager

@@ -4,8 +4,9 @@ Getting a transcript takes a GPU and hours; grading one takes a laptop and secon
 two apart is why a new metric never costs a new run.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Literal
 
 Part = Literal["answer", "paraphrase", "perturbed", "choice"]
@@ -53,5 +54,21 @@ class Row:
 
 
 Rows = Sequence[Row]
-Transcript = Mapping[str, Rows]
-"""Probe name to rows."""
+
+
+def write_rows(rows: Rows, folder: Path) -> None:
+    """Keep a transcript as Parquet."""
+    from pyarrow import parquet, table
+
+    names = [field.name for field in fields(Row)]
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    parquet.write_table(table(columns), folder / "rows.parquet", compression="zstd")
+
+
+def read_rows(folder: Path) -> Rows:
+    """A transcript from Parquet, as it was written."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / "rows.parquet").to_pylist()
+    lists = [name for name, value in asdict(Row("")).items() if isinstance(value, tuple)]
+    return [Row(**row | {name: tuple(row[name] or ()) for name in lists}) for row in table]

@@ -15,12 +15,10 @@ from di_bench.store import (
     Store,
     read_items,
     read_record,
-    read_rows,
     records_in,
     whole,
-    write_rows,
 )
-from di_bench.transcript import Row
+from di_bench.transcript import Row, read_rows, write_rows
 from tests import toy
 from tests.toy import line
 
