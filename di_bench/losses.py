@@ -22,14 +22,14 @@ def nll(lm: LM, batch: Batch) -> Tensor:
     return token_nll(lm, batch).sum() / batch.tokens
 
 
-def distil(lm: LM, teacher: Tensor, batch: Batch, weights: Tensor | None = None) -> Tensor:
+def distil(lm: LM, teacher: Tensor, batch: Batch) -> Tensor:
     """Mean cross-entropy per answer token against a teacher's logits (N, V).
 
     CE(softmax(teacher), softmax(student)): the self-distillation of Dong et al., 2024
     (arXiv 2402.10052) when the teacher is `lowered`.
     """
     soft = cross_entropy(lm.logits(batch), teacher.softmax(-1), reduction="none")
-    return (soft if weights is None else soft * weights).sum() / batch.tokens
+    return soft.sum() / batch.tokens
 
 
 def lowered(teacher: Tensor, batch: Batch, strength: float) -> Tensor:

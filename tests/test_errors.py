@@ -14,7 +14,7 @@ def test_the_nearest_name_comes_first_and_all_are_listed() -> None:
     ("said", "shown"),
     [
         ("FileNotFoundError: /home/me/x/secret.txt", "FileNotFoundError: secret.txt"),
-        ("in ~/work/a.py, line 3", "in a.py, line 3"),
+        ("in ~/code/a.py, line 3", "in a.py, line 3"),
         ("builtin/nano di forget01/3, ratio 1/2", "builtin/nano di forget01/3, ratio 1/2"),
         ("\x1b]0;title\x07 and \u202eright to left", "?]0;title? and ?right to left"),
     ],

@@ -187,7 +187,7 @@ def test_a_chat_template_that_hides_the_answer_is_refused(
 def test_a_real_chat_template_gives_another_implementations_ids(model: str) -> None:
     folder = SHARED / "oracle"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is not on this machine")
+        pytest.skip("no ../shared/oracle to agree with")
     tokenizer = load_tokenizer(folder / model)
     template = Template("chat", system="You are a helpful assistant.")
     rendered = json.loads((folder / "rendered.json").read_text(encoding="utf-8"))
