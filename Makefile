@@ -9,7 +9,7 @@ setup: .venv/ready
 
 .venv/ready: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt editables hatchling setuptools
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	touch .venv/ready
 
