@@ -1,7 +1,14 @@
-"""Which weights of a model are trained, and how they are kept: an adapter, or all of them."""
+"""What is done to a model beside training it: adapters, copies, and changed predictions.
+
+A decode-time method changes what a model predicts wherever it is read, so it changes the model's
+own `forward`: teacher-forced reading, generation and lm-eval all pass through it.
+"""
 
 from __future__ import annotations
 
+import copy
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +17,10 @@ from peft import (
     LoraConfig,
     PeftModel,
     get_peft_model,
-    get_peft_model_state_dict,
     set_peft_model_state_dict,
 )
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from torch import Tensor
 
 from di_bench.errors import ModelError
 from di_bench.lm import LM
@@ -50,7 +57,7 @@ def trainable(lm: LM, peft: Peft | None, seed: int) -> LM:
 def save(lm: LM, folder: Path) -> None:
     """Keep the trained weights: an adapter's alone, or all of them."""
     if isinstance(lm.model, PeftModel):
-        save_file(get_peft_model_state_dict(lm.model), folder / _ADAPTER)
+        lm.model.save_pretrained(str(folder))
     else:
         lm.save(folder)
 
@@ -69,3 +76,78 @@ def restore(lm: LM, folder: Path) -> None:
     with torch.no_grad():
         lm.model.load_state_dict(saved.state_dict())
     lm.model.eval()
+
+
+def twin(lm: LM, layers: int | None = None) -> LM:
+    """A second model with the same trainable weights, of its first `layers` layers or of all."""
+    copied = LM(copy.deepcopy(lm.model), lm.tokenizer, lm.template)
+    if layers is not None:
+        config = copied.inner.config
+        if not 0 < layers <= copied.depth:
+            raise ModelError(f"a model of {copied.depth} layers has no first {layers}")
+        for name, stack in copied.inner.named_modules():
+            if isinstance(stack, torch.nn.ModuleList) and len(stack) == copied.depth:
+                parent = copied.inner.get_submodule(name.rpartition(".")[0])
+                setattr(parent, name.rpartition(".")[2], stack[:layers])
+        config.num_hidden_layers = layers
+        if kinds := getattr(config, "layer_types", None):
+            config.layer_types = kinds[:layers]
+    return copied
+
+
+def trained(lm: LM) -> dict[str, Tensor]:
+    """A copy of the weights that training moves, by name."""
+    named = lm.model.named_parameters()
+    return {name: weight.detach().clone() for name, weight in named if weight.requires_grad}
+
+
+@torch.no_grad()
+def extrapolate(lm: LM, start: Mapping[str, Tensor], factor: float) -> LM:
+    """Move the trained weights to start + factor * (now - start), in place.
+
+    Under an adapter the moved weight is the product B A, which starts at zero: B alone is scaled,
+    for scaling both would square the factor and lose its sign.
+    """
+    for name, weight in lm.model.named_parameters():
+        if name in start and "lora_A" not in name:
+            weight.copy_(start[name] + factor * (weight - start[name]))
+    return lm
+
+
+Rule = Callable[..., Tensor]
+"""From (..., V) logits, and the other model's where there is one, to (..., V) logits."""
+
+
+def decoding(lm: LM, rule: Rule, beside: LM | None = None) -> LM:
+    """A model whose every prediction goes through a rule; `beside` reads the same and is mixed in.
+
+    The two must share a vocabulary. Nothing is trained; the weights stay as they are.
+    """
+    changed = LM(lm.model, lm.tokenizer, lm.template, beside)
+    if beside is not None:
+        beside.model.eval().requires_grad_(False)
+    changed.inner.forward = _Forward(changed.inner.forward, rule, beside)
+    return changed
+
+
+class _Forward:
+    """A model's `forward` with a rule behind it. It receives the ids and the positions kept."""
+
+    def __init__(self, own: Callable[..., Any], rule: Rule, beside: LM | None) -> None:
+        self.own, self.rule, self.beside = own, rule, beside
+        self.__signature__ = inspect.signature(own)  # `generate` looks at what it accepts
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the model's own signature
+        cache = kwargs.get("past_key_values")
+        read = cache.get_seq_length() if cache is not None else 0
+        out = self.own(*args, **kwargs)
+        if self.beside is None:
+            out.logits = self.rule(out.logits.float())
+            return out
+        if cache is not None:  # each model keeps its own memory of what was read
+            if read == 0:
+                cache.beside = type(cache)()
+            kwargs["past_key_values"] = cache.beside
+        other = self.beside.model(*args, **kwargs)
+        out.logits = self.rule(out.logits.float(), other.logits.float())
+        return out

@@ -9,64 +9,120 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from di_bench.adapt import decoding, extrapolate, trained, twin
     from di_bench.batch import Batch
+    from di_bench.focus import By
     from di_bench.lm import LM
     from di_bench.losses import (
+        answer_nll,
+        answer_probability,
+        confusion,
+        dampened,
         distil,
         dpo,
+        flat,
+        focused,
+        generic,
         kl,
         lowered,
+        misdirection,
         nll,
         npo,
+        offset,
         sequence_logprob,
+        simnpo,
+        to_uniform,
+        token_distil,
         token_nll,
+        uniform_target,
+        weighted_ascent,
+        without_truth,
     )
     from di_bench.method import Fit, Method
     from di_bench.notebook import board, run
     from di_bench.recipe import Recipe
     from di_bench.reference import Reference
-    from di_bench.train import Loss, Pair
+    from di_bench.steps import Pair
+    from di_bench.train import Loss
+
+_HOME = {
+    "adapt": ("decoding", "extrapolate", "trained", "twin"),
+    "batch": ("Batch",),
+    "focus": ("By",),
+    "lm": ("LM",),
+    "losses": (
+        "answer_nll",
+        "answer_probability",
+        "confusion",
+        "dampened",
+        "distil",
+        "dpo",
+        "flat",
+        "focused",
+        "generic",
+        "kl",
+        "lowered",
+        "misdirection",
+        "nll",
+        "npo",
+        "offset",
+        "sequence_logprob",
+        "simnpo",
+        "to_uniform",
+        "token_distil",
+        "token_nll",
+        "uniform_target",
+        "weighted_ascent",
+        "without_truth",
+    ),
+    "method": ("Fit", "Method"),
+    "notebook": ("board", "run"),
+    "recipe": ("Recipe",),
+    "reference": ("Reference",),
+    "steps": ("Pair",),
+    "train": ("Loss",),
+}
 
 __all__ = [
     "LM",
     "Batch",
+    "By",
     "Fit",
     "Loss",
     "Method",
     "Pair",
     "Recipe",
     "Reference",
+    "answer_nll",
+    "answer_probability",
     "board",
+    "confusion",
+    "dampened",
+    "decoding",
     "distil",
     "dpo",
+    "extrapolate",
+    "flat",
+    "focused",
+    "generic",
     "kl",
     "lowered",
+    "misdirection",
     "nll",
     "npo",
+    "offset",
     "run",
     "sequence_logprob",
+    "simnpo",
+    "to_uniform",
+    "token_distil",
     "token_nll",
+    "trained",
+    "twin",
+    "uniform_target",
+    "weighted_ascent",
+    "without_truth",
 ]
-
-_HOME = {
-    "batch": ("Batch",),
-    "lm": ("LM",),
-    "losses": (
-        "distil",
-        "dpo",
-        "kl",
-        "lowered",
-        "nll",
-        "npo",
-        "sequence_logprob",
-        "token_nll",
-    ),
-    "method": ("Fit", "Method"),
-    "notebook": ("board", "run"),
-    "recipe": ("Recipe",),
-    "reference": ("Reference",),
-    "train": ("Loss", "Pair"),
-}
 
 
 def __getattr__(name: str) -> object:

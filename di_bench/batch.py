@@ -16,8 +16,8 @@ from di_bench.template import Encoded
 class Batch:
     """Token ids, padded on the right, and where their answers are.
 
-    `tokens` and `sequences` count the answers of the whole optimizer step, of which this batch may
-    be a part: losses divide by them, so that accumulation changes nothing.
+    `tokens`, `sequences` and `focused` count the answers of the whole optimizer step, of which this
+    batch may be a part: losses divide by them, so that accumulation changes nothing.
     """
 
     ids: Tensor
@@ -36,11 +36,18 @@ class Batch:
     """(B,) the index of each row in its split."""
     tokens: int
     sequences: int
+    focused: int = 0
+    """Tokens in focus."""
 
     @cached_property
     def targets(self) -> Tensor:
         """(N,) the answer tokens."""
         return self.ids.reshape(-1)[self.position + 1]
+
+    @cached_property
+    def first(self) -> Tensor:
+        """(N,) whether an answer token is the first of its answer."""
+        return torch.cat([self.owner.new_ones(1), self.owner.diff()]).bool()[: len(self.owner)]
 
     def parts(self, values: Tensor) -> list[Tensor]:
         """(N, ...) values of answer tokens as one tensor for each sequence."""
@@ -82,4 +89,5 @@ def pad(texts: Sequence[Encoded], filler: int, split: str = "", rows: Sequence[i
         tuple(rows),
         tokens=len(position),
         sequences=len(texts),
+        focused=sum(focus),
     )

@@ -17,12 +17,13 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from di_bench import world
 from di_bench.device import device
+from di_bench.fit import Fitter, Piece
 from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.recipe import Recipe
 from di_bench.size import Size, size
+from di_bench.steps import Pair
 from di_bench.template import Template, text_of
-from di_bench.train import Fitter, Pair, Piece
 
 
 def newborn(name: str, template: Template) -> LM:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -41,6 +41,8 @@ class LM:
     model: Any
     tokenizer: Any
     template: Template
+    beside: LM | None = None
+    """A second model that changes what this one predicts (see `adapt.decoding`)."""
 
     @classmethod
     def load(
@@ -107,9 +109,20 @@ class LM:
         return pad(texts, self.pad, split, rows).to(self.device)
 
     @property
+    def inner(self) -> Any:  # noqa: ANN401 - a module
+        """The causal language model itself, under an adapter or what shares it among processes."""
+        model = getattr(self.model, "module", self.model)
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    @property
+    def depth(self) -> int:
+        """How many layers it has."""
+        return int(self.inner.config.num_hidden_layers)
+
+    @property
     def head(self) -> Any:  # noqa: ANN401 - a module
         """The vocabulary projection."""
-        head = self.model.get_output_embeddings()
+        head = self.inner.get_output_embeddings()
         if head is None:
             raise ModelError(
                 "the model has no output embeddings; it is not a causal language model"
@@ -118,25 +131,42 @@ class LM:
 
     def logits(self, batch: Batch) -> Tensor:
         """(N, V) float32 predictions for `batch.targets`."""
-        with _only(self.head, batch.position):
+        with _only(self, batch.position):
             out = self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
         return cast(Tensor, out.logits[0].float())
+
+    def hidden(self, batch: Batch, layer: int) -> Tensor:
+        """(N, H) float32 what a layer (1 is the first) makes of each answer token itself."""
+        with _only(self, batch.position[:1]):
+            out = self.model(
+                input_ids=batch.ids,
+                attention_mask=batch.mask,
+                use_cache=False,
+                output_hidden_states=True,
+            )
+        states = out.hidden_states[layer]
+        return cast(Tensor, states.reshape(-1, states.shape[-1])[batch.position + 1].float())
 
     @torch.no_grad()
     def states(self, batch: Batch) -> Tensor:
         """(N, H) what the vocabulary projection reads for `batch.targets`."""
         kept: list[Tensor] = []
-        with _only(self.head, batch.position, kept):
+        with _only(self, batch.position, kept):
             self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
         return kept[0]
 
     @torch.no_grad()
     def write(
-        self, prompts: Sequence[Sequence[int]], new_tokens: int, *, top_p: float | None = None
+        self,
+        prompts: Sequence[Sequence[int]],
+        new_tokens: int,
+        *,
+        top_p: float | None = None,
+        temperature: float = 1.0,
     ) -> list[tuple[int, ...]]:
         """Continue each prompt by at most `new_tokens` ids, up to and including the end token.
 
-        Greedy, or by nucleus sampling at temperature 1 from torch's global generator.
+        Greedy, or by nucleus sampling at a temperature from torch's global generator.
         """
         longest = max(len(prompt) for prompt in prompts)
         ids = torch.full((len(prompts), longest), self.pad)
@@ -152,7 +182,7 @@ class LM:
             "top_k": None,
         }
         if top_p is not None:
-            sampling = {"do_sample": True, "top_p": top_p, "temperature": 1.0, "top_k": 0}
+            sampling = {"do_sample": True, "top_p": top_p, "temperature": temperature, "top_k": 0}
         written = self.model.generate(
             input_ids=ids.to(self.device),
             attention_mask=mask.to(self.device),
@@ -193,7 +223,7 @@ def hush() -> None:
 
 
 @contextmanager
-def _only(head: Any, position: Tensor, kept: list[Tensor] | None = None) -> Iterator[None]:  # noqa: ANN401 - a module
+def _only(lm: LM, position: Tensor, kept: list[Tensor] | None = None) -> Iterator[None]:
     """Let only these flattened positions reach the projection; the model knows nothing of it."""
 
     def choose(_: Any, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: ANN401 - torch's signature
@@ -202,9 +232,10 @@ def _only(head: Any, position: Tensor, kept: list[Tensor] | None = None) -> Iter
             kept.append(chosen)
         return (chosen.unsqueeze(0),)
 
-    handle = head.register_forward_pre_hook(choose)
+    handle = lm.head.register_forward_pre_hook(choose)
     try:
-        yield
+        with _only(lm.beside, position) if lm.beside else nullcontext():
+            yield
     finally:
         handle.remove()
 

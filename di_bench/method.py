@@ -24,11 +24,11 @@ from di_bench.recipe import Recipe
 from di_bench.spec import PlaceError, Tree, complaint, merged, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from di_bench.focus import By
     from di_bench.lm import LM
+    from di_bench.recall import Recall
     from di_bench.reference import Reference
-    from di_bench.train import Loss
+    from di_bench.train import After, Loss, Stop
 
 NONE = "none"
 """The floor: the model as it was."""
@@ -44,15 +44,42 @@ class Fit(Protocol):
     """What a method is handed: the one training loop, bound to the run's data, seed and device."""
 
     def __call__(
-        self, lm: LM, loss: Loss, recipe: Recipe, *, stop: Callable[[LM], bool] | None = None
+        self,
+        lm: LM,
+        loss: Loss,
+        recipe: Recipe,
+        *,
+        stop: Stop | None = None,
+        after: After | None = None,
     ) -> LM:
-        """Train `lm` in place to lower `loss`, and return it. `stop` is asked after each epoch."""
+        """Train `lm` in place to lower `loss`, and return it.
 
-    def reference(self, lm: LM, *splits: str) -> Reference:
-        """What `lm` says now at every answer token of these splits; exact, without a copy of it."""
+        `stop` is asked after each epoch; `after` is told what the loss noted of each step.
+        """
+
+    def reference(self, lm: LM, *splits: str, layer: int | None = None) -> Reference:
+        """What `lm` says now at every answer token of these splits; exact, without a copy of it.
+
+        With `layer`, what that layer makes of the answer tokens instead.
+        """
 
     def gold(self) -> LM:
         """The model that learnt retain alone, from the same base and grow seed."""
+
+    def focus(self, lm: LM, by: By = "surprise", pipeline: str = "en_core_web_sm") -> None:
+        """Mark the fact (`batch.focus`) in texts of forget that name none themselves.
+
+        By surprise: tokens that `lm` finds likely and the base does not.
+        """
+
+    def imagine(self, lm: LM, count: int, temperature: float) -> None:
+        """Let `lm` write `count` other answers to each question of forget: `pair.alternate`."""
+
+    def perplexity(self, lm: LM) -> float:
+        """Of the suite's `watch.text`. The method must say `watches = ("text",)`."""
+
+    def recall(self, lm: LM, split: str, n: int, stride: int) -> Recall:
+        """EL_n and MA on `forget`, or on the suite's `watch.unseen`, if the method watches it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +87,8 @@ class Method(ABC):
     """Subclass as a frozen dataclass, one per file. The fields are the settings."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    watches: ClassVar[tuple[str, ...]] = ()
+    """The held-out texts its stop rule reads: `text`, `unseen`. Written out, for keys read it."""
 
     @abstractmethod
     def unlearn(self, lm: LM, fit: Fit) -> LM:
@@ -121,6 +150,24 @@ class MethodFile:
             )
         return found[0]
 
+    @cached_property
+    def _assigned(self) -> dict[str, ast.expr | None]:
+        """The names with a type in the class' body, and what they are set to."""
+        return {
+            node.target.id: node.value
+            for node in self._class.body
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
+
+    @property
+    def watches(self) -> tuple[str, ...]:
+        """The held-out texts its stop rule reads."""
+        given = self._assigned.get("watches")
+        try:
+            return tuple(ast.literal_eval(given)) if given else ()
+        except ValueError as error:
+            raise MethodError(f'{self.path}: write watches out, as in ("text",)') from error
+
     @property
     def summary(self) -> str:
         """The first line of the file's docstring."""
@@ -136,11 +183,7 @@ class MethodFile:
 
         Raises MethodError when a setting is none of the class' fields.
         """
-        fields = [
-            node.target.id
-            for node in self._class.body
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        ]
+        fields = [name for name in self._assigned if name != "watches"]
         tree: Tree = {"recipe": recipe} if recipe and "recipe" in fields else {}
         tree = merged(merged(tree, self._tuned(model)), own)
         for key in tree:

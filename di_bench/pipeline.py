@@ -19,6 +19,7 @@ from pathlib import Path
 from di_bench import adapt, grow, probe, recording, world
 from di_bench.corpus import TRAINED, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
+from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
@@ -29,7 +30,6 @@ from di_bench.run import Grown, Run, base_key, pretrain_recipe
 from di_bench.store import Store
 from di_bench.suite import Judge, Read, Tasks, Write
 from di_bench.template import Template
-from di_bench.train import Fitter
 from di_bench.transcript import Rows, read_rows, write_rows
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,8 @@ class Pipeline:
             lambda name, make: self.store.piece("weights", f"{run.weights_key}-{name}", make),
             run.suite.max_tokens,
             load_gold=lambda: self.grown(run, run.gold),
+            load_base=lambda: self.base(run),
+            watched={name: run.corpus[run.watched(name)] for name in run.method.watches},
             watch=partial(self.watch, f"{run.name} unlearns"),
         )
         with self._remembered(run.weights_key):
@@ -234,6 +236,7 @@ def _keep_cost(fit: Fitter, draft: Path) -> None:
         "tokens": sum(t.tokens for t in fit.trainings),
         "steps": sum(t.steps for t in fit.trainings),
         "peak_bytes": peak_memory(),
+        "reference_bytes": fit.kept_bytes,
     }
     curve = [loss for training in fit.trainings for loss in training.curve]
     (draft / "cost.json").write_text(json.dumps({"cost": cost, "curve": curve}), encoding="utf-8")

@@ -28,11 +28,20 @@ class Reference:
     states: Mapping[str, Sequence[Tensor]]
     """Split to one (L, H) tensor for each of its texts."""
 
+    @property
+    def bytes(self) -> int:
+        """Memory that the kept states take; the head is as large as the model's own."""
+        return sum(s.nbytes for texts in self.states.values() for s in texts)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """(N, H) the kept states of a batch's answer tokens."""
+        rows = [self.states[batch.split][row] for row in batch.rows]
+        return torch.cat(rows).to(batch.ids.device)
+
     @torch.no_grad()
     def logits(self, batch: Batch) -> Tensor:
         """(N, V) the model's own predictions for `batch.targets`, as they were."""
-        rows = [self.states[batch.split][row] for row in batch.rows]
-        out: Tensor = self.head(torch.cat(rows).to(batch.ids.device)).float()
+        out: Tensor = self.head(self.hidden(batch)).float()
         return out
 
     def lowered(self, batch: Batch, strength: float) -> Tensor:
@@ -46,8 +55,12 @@ class Reference:
 
 
 @torch.no_grad()
-def remember(lm: LM, splits: Mapping[str, Sequence[Encoded]]) -> Reference:
-    """Read each text once and keep its states. Memory: H numbers for each answer token.
+def remember(
+    lm: LM, splits: Mapping[str, Sequence[Encoded]], layer: int | None = None
+) -> Reference:
+    """Read each text once and keep its states: the last, or those of a layer.
+
+    Memory: H numbers for each answer token.
 
     Raises ModelError for a model that changes its logits after the projection (a soft cap, a
     scale): its states and head alone would not give its predictions back.
@@ -57,9 +70,13 @@ def remember(lm: LM, splits: Mapping[str, Sequence[Encoded]]) -> Reference:
         states[split] = []
         for start in range(0, len(texts), ROWS):
             batch = lm.batch(texts[start : start + ROWS])
-            read = lm.states(batch)
-            if not start and not torch.allclose(
-                lm.head(read).float(), lm.logits(batch), rtol=1e-3, atol=1e-3
+            read = lm.states(batch) if layer is None else lm.hidden(batch, layer)
+            if (
+                layer is None
+                and not start
+                and not torch.allclose(
+                    lm.head(read).float(), lm.logits(batch), rtol=1e-3, atol=1e-3
+                )
             ):
                 raise ModelError("this model changes its logits after the projection")
             states[split] += [part.cpu() for part in batch.parts(read)]

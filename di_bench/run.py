@@ -183,6 +183,15 @@ class Run:
         own = given.get(self.method.path.resolve(), {})
         return self.method.settings(self.base.spec.id, self.suite.recipe, own)
 
+    def watched(self, name: str) -> str:
+        """The split that stands for a kind of held-out text. Raises SuiteError when none does."""
+        if name not in self.suite.watch:
+            raise SuiteError(
+                f"{self.method.name} stops by held-out text and the suite names none; add "
+                f"watch: {{{name}: <split>}}"
+            )
+        return self.suite.watch[name]
+
     @cached_property
     def weights_key(self) -> str:
         """Changes when training is due."""
@@ -192,9 +201,11 @@ class Run:
             return self.gold.key
         peft = self.suite.peft.model_dump(mode="json") if self.suite.peft else None
         refusals = digest(self.corpus.refusals)
+        watched = self.corpus.digest([self.watched(name) for name in self.method.watches])
+        stops = [watched] if self.method.watches else []
         return digest(
             "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
-            self.method.code, self.settings, peft, self.suite.max_tokens, self.seed,
+            self.method.code, self.settings, peft, self.suite.max_tokens, self.seed, *stops,
         )  # fmt: skip
 
     def asked(self, probe: str) -> object:

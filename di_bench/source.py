@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from di_bench import world
 from di_bench.corpus import Corpus, Item, Kind
@@ -40,8 +40,12 @@ class Split(Spec):
     """A split of a hub data set (the corpus' own unless `hub` names another), with its `config`."""
     revision: str | None = None
     """The data set's commit; what it resolved to is recorded."""
+    skip: NonNegativeInt = 0
+    """Leave out the first so many items."""
     limit: PositiveInt | None = None
-    """Take only the first so many items."""
+    """Take only so many items."""
+    seed: int = 0
+    """Of the built-in world: another seed has other authors, facts and stories."""
     group_size: PositiveInt | None = None
     """So many rows in turn belong together (TOFU: 20 an author). Else each stands alone."""
     kind: Kind = "qa"
@@ -56,6 +60,10 @@ class Split(Spec):
         if unknown := self.fields.keys() - Item.__dataclass_fields__.keys():
             raise ValueError(f"an item has no field {sorted(unknown)[0]!r}")
         return self
+
+    def cut(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The rows that are taken."""
+        return islice(rows, self.skip, self.limit and self.skip + self.limit)
 
 
 class Refusals(Spec):
@@ -110,14 +118,14 @@ class CorpusSpec(Spec):
 
     def _split(self, name: str, split: Split) -> tuple[Item, ...]:
         if split.builtin:
-            return tuple(islice(world.split(split.builtin), split.limit))
+            return tuple(split.cut(world.split(split.builtin, split.seed)))
         if split.file:
             path = self._file(name, split.file)
-            rows = enumerate(islice(file_rows(path), split.limit), 1)
+            rows = split.cut(enumerate(file_rows(path), 1))
             if not (items := _items(rows, split, path.stem, str(path))):
                 raise CorpusError(f"{path}: split {name!r} is empty; give it a file with rows")
             return items
-        rows = enumerate(islice(self._hub_rows(split), split.limit), 1)
+        rows = split.cut(enumerate(self._hub_rows(split), 1))
         where = f"{split.hub or self.hub}/{split.config or ''}"
         return _items(rows, split, split.config or split.split or name, where)
 

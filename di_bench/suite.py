@@ -89,6 +89,9 @@ class Suite(Spec):
     """Run i uses grow seed i modulo their number."""
     grow: Grow = Grow()
     peft: Peft | None = None
+    watch: dict[Literal["text", "unseen"], str] = {}
+    """Splits that stop rules read after each epoch: `text` for fluency, `unseen` for what is known
+    of texts nobody trained on. Apart from what is asked afterwards, or the rule reads the test."""
     probes: dict[str, Probe]
     metrics: dict[str, dict[str, tuple[str, ...]]]
     """Column name to `{metric: [probes it reads]}`."""
@@ -138,6 +141,8 @@ class Suite(Spec):
         for split in TRAINED:
             if split not in self.corpus.splits:
                 raise PlaceError(("corpus", "splits", split), "missing; add it")
+        for kind, split in self.watch.items():
+            _known(("watch", kind), "split", split, self.corpus.splits)
         for name, probe in self.probes.items():
             self._check_probe(name, probe)
         for column in self.metrics:

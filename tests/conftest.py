@@ -19,12 +19,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from di_bench.corpus import Item
+from di_bench.fit import Fitter, Piece
 from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.method import PACKAGED as BASELINES
 from di_bench.recipe import Recipe
 from di_bench.template import Template
-from di_bench.train import Fitter, Piece
 
 torch.set_num_threads(1)  # tiny models run many times faster on one thread
 
@@ -69,26 +69,20 @@ def pieces(folder: Path) -> Piece:
 
 
 def fitter(folder: Path, seed: int = 0) -> Fitter:
-    """Training on the byte model's splits."""
-    return Fitter({"forget": FORGET, "retain": RETAIN}, REFUSALS, seed, pieces(folder), 64)
+    """Training on the byte model's splits; its base knows nothing."""
+    splits = {"forget": FORGET, "retain": RETAIN}
+    watched = {"text": HOLDOUT, "unseen": HOLDOUT}
+    return Fitter(splits, REFUSALS, seed, pieces(folder), 64, load_base=newborn, watched=watched)
 
 
-def load(folder: Path) -> LM:
-    """The model of a folder, with the plain template."""
-    return LM.load(folder, Template(), dtype="float32")
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The byte model on disk. It half knows forget and retain."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
+def newborn() -> LM:
+    """The byte model before it learnt anything."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {letter: i for i, letter in enumerate([*alphabet, "<eos>"])}
     core = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     fast: Any = PreTrainedTokenizerFast
-    tokenizer = fast(tokenizer_object=core, eos_token="<eos>")
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(vocabulary),
@@ -101,7 +95,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eos_token_id=256,
         pad_token_id=None,
     )
-    lm = LM(LlamaForCausalLM(config), tokenizer, Template())
+    model: Any = LlamaForCausalLM(config)
+    return LM(model.eval(), fast(tokenizer_object=core, eos_token="<eos>"), Template())
+
+
+def load(folder: Path) -> LM:
+    """The model of a folder, with the plain template."""
+    return LM.load(folder, Template(), dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The byte model on disk. It half knows forget and retain."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    lm = newborn()
     lm.model.requires_grad_(True)
     fit = Fitter({"forget": FORGET + RETAIN}, (), 0, pieces(folder.parent / "work"), 64)
     recipe = Recipe(lr=1e-2, epochs=40, batch_size=8, warmup=0)

@@ -16,7 +16,7 @@ from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
-from di_bench.train import Pair
+from di_bench.steps import Pair
 from tests.conftest import FORGET, fitter, load
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

@@ -11,9 +11,9 @@ from torch.testing import assert_close
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from di_bench.errors import ModelError
+from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.losses import lowered, sequence_logprob
-from di_bench.train import Fitter
 from tests.conftest import FORGET, REFUSALS, RETAIN, fitter
 
 

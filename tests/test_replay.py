@@ -15,13 +15,13 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from di_bench import adapt, grow, probe
 from di_bench.corpus import Item
+from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.method import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
 from di_bench.suite import Read, Write
 from di_bench.template import Template
-from di_bench.train import Fitter
 from tests.conftest import pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

@@ -15,10 +15,11 @@ from torch.testing import assert_close
 
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, DivergedError, ModelError
+from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.recipe import Recipe
-from di_bench.train import Fitter, Pair
+from di_bench.steps import Pair
 from tests.conftest import FORGET, REFUSALS, RETAIN, fitter, load
 
 SHORT = Recipe(lr=1e-3, epochs=2, batch_size=4, warmup=0)
