@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +18,17 @@ from di_bench.options import (
     Listing,
     MethodsArg,
     Models,
+    Offline,
     Profile,
     Results,
     Seeds,
     SuiteArg,
+    Workers,
     plain_errors,
 )
+from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder
+from di_bench.work import Choice, Reach, Work, cache_folder, default_workers
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",
@@ -44,11 +48,9 @@ def run(
     set_: Changes = None,
     results: Results = RESULTS,
     cache: Cache = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one per core for built-in sizes, else 1.")
-    ] = None,
+    workers: Workers = None,
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask the network.")] = False,
+    offline: Offline = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore records and cache.")] = False,
 ) -> None:
     """Do what is not done yet, then show the board."""
@@ -57,9 +59,7 @@ def run(
     from di_bench.runner import quiet, run_all
     from di_bench.store import whole
 
-    if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _begin(offline=offline)
     quiet()
     with plain_errors():
         work = _work(
@@ -98,6 +98,52 @@ def run(
                 fg="red",
             )
             raise typer.Exit(1)
+
+
+@app.command()
+def tune(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    trials: Annotated[int, typer.Option(min=1, help="For each method on each model.")] = 8,
+    set_: Changes = None,
+    results: Results = RESULTS,
+    cache: Cache = None,
+    workers: Workers = None,
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put what is found into the YAML beside each method.")
+    ] = False,
+    offline: Offline = False,
+) -> None:
+    """Search the settings of methods, with the same number of trials for each.
+
+    The suite's `tune` says what to look for, and on which items; `search` in the YAML beside a
+    method says what to try. Every trial is kept in results/<suite>/<profile>/trials.
+    """
+    from di_bench import found
+    from di_bench.progress import watching
+    from di_bench.runner import quiet, run_all
+    from di_bench.tune import tune as search
+
+    _begin(offline=offline)
+    quiet()
+    with plain_errors():
+        choice = Choice(suite, profile, model or (), (), set_ or ())
+        home = Store(results, cache or cache_folder())
+
+        def do(runs: Sequence[Run], store: Store) -> None:
+            if runs:
+                with watching(runs, 0, lambda: "") as watcher:
+                    count = workers or default_workers(runs)
+                    run_all(runs, store, watcher, workers=count)
+
+        studies = search(choice, methods or (), home, trials, do, typer.echo)
+        typer.echo(found.table(studies))
+        if write:
+            for study in studies:
+                found.write(study)
 
 
 @app.command()
@@ -271,6 +317,12 @@ def doctor(cache: Cache = None) -> None:
 
     with plain_errors():
         typer.echo(listing.doctor(cache or cache_folder()))
+
+
+def _begin(*, offline: bool) -> None:
+    if offline:
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
 def _work(

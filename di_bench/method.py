@@ -21,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from di_bench.errors import MethodError, nearest
 from di_bench.model import recipe_changes
 from di_bench.recipe import Recipe
+from di_bench.search import Space, nested, space
 from di_bench.spec import PlaceError, Tree, complaint, merged, read_yaml
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ NONE = "none"
 """The floor: the model as it was."""
 RETRAIN = "retrain"
 """The ceiling: a gold model that never saw what must be forgotten."""
+
+SEARCH, TRIALS = "search", "trials"
+"""Words of the YAML beside a method that are no model and no setting."""
 
 PACKAGED = Path(__file__).parent / "baselines"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the baselines inside the package
@@ -178,14 +182,22 @@ class MethodFile:
         """The shape of the code, without comments, docstrings or layout: what a key depends on."""
         return _shape(self._tree)
 
-    def settings(self, model: str, recipe: Tree, own: Tree) -> Tree:
-        """The settings laid over the class' defaults: the suite's recipe, the tuned file, `own`.
+    def settings(
+        self, model: str, recipe: Tree, own: Tree, *, tuned: bool = True, said: Tree | None = None
+    ) -> Tree:
+        """The settings laid over the class' defaults.
 
-        Raises MethodError when a setting is none of the class' fields.
+        In this order: the suite's recipe, what tuning found unless `tuned` is false, the part of
+        the recipe that the command line `said`, and `own`. Raises MethodError when a setting is
+        none of the class' fields.
         """
         fields = [name for name in self._assigned if name != "watches"]
         tree: Tree = {"recipe": recipe} if recipe and "recipe" in fields else {}
-        tree = merged(merged(tree, self._tuned(model)), own)
+        if tuned:
+            tree = merged(tree, self._found(model))
+        if said and "recipe" in fields:
+            tree = merged(tree, {"recipe": said})
+        tree = merged(tree, own)
         for key in tree:
             if key not in fields:
                 raise MethodError(
@@ -200,16 +212,40 @@ class MethodFile:
         except PlaceError as error:
             raise MethodError(f"{self.path}: setting recipe.{error.place[0]}: {error}") from error
 
-    def _tuned(self, model: str) -> Tree:
+    @property
+    def beside(self) -> Path:
+        """The YAML with its search space, and what tuning found for which model."""
+        return self.path.with_suffix(".yaml")
+
+    @property
+    def search(self) -> Space:
+        """What tuning may try. Raises MethodError where nobody wrote it."""
+        tree = read_yaml(self.beside, MethodError) if self.beside.exists() else {}
+        if SEARCH not in tree:
+            raise MethodError(
+                f"{self.beside}: has no search space; add such as "
+                "`search: {recipe.lr: {low: 1.0e-5, high: 1.0e-3, log: true}}`"
+            )
+        found = space(tree[SEARCH], self.beside)
+        self.settings("", {}, nested(dict.fromkeys(found, 0)), tuned=False)  # all are fields
+        return found
+
+    def trials(self, model: str) -> int:
+        """In how many trials its settings for a model were found; 0 where nobody tuned it."""
+        return int(self._beside(model).get(TRIALS, 0))
+
+    def _found(self, model: str) -> Tree:
+        return {key: value for key, value in self._beside(model).items() if key != TRIALS}
+
+    def _beside(self, model: str) -> Tree:
         """The settings of the YAML beside the file: its default, then every pattern that fits."""
-        beside = self.path.with_suffix(".yaml")
-        found = read_yaml(beside, MethodError) if beside.exists() else {}
+        found = read_yaml(self.beside, MethodError) if self.beside.exists() else {}
         tree: Tree = {}
         for pattern in sorted(map(str, found), key=lambda name: name != "default"):
             settings = found.get(pattern) or {}
             if not isinstance(settings, dict):
-                raise MethodError(f"{beside}: {pattern}: must map settings to values")
-            if pattern == "default" or fnmatch(model, pattern):
+                raise MethodError(f"{self.beside}: {pattern}: must map settings to values")
+            if pattern != SEARCH and (pattern == "default" or fnmatch(model, pattern)):
                 tree = merged(tree, settings)
         return tree
 

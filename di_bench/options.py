@@ -27,6 +27,10 @@ Models = Annotated[
     list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")
 ]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only this seed; may be repeated.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; one per core for built-in sizes, else 1.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the suite: key=value, such as recipe.lr=1e-4."),

@@ -18,6 +18,8 @@ class Record(Spec):
     method: str
     variant: str = ""
     """What --set changed in it, as `+setting=value`."""
+    trials: int = 0
+    """In how many trials its settings were found; 0 where nobody tuned it."""
     seed: int
     grow_seed: int
     status: Literal["done", "diverged", "failed"]

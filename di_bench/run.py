@@ -181,7 +181,11 @@ class Run:
         named = self.suite.methods.items()
         given = {MethodFile.find(name).path.resolve(): settings for name, settings in named}
         own = given.get(self.method.path.resolve(), {})
-        return self.method.settings(self.base.spec.id, self.suite.recipe, own)
+        recipe, changed = self.suite.recipe, [place for place, _ in self.suite.changed]
+        said = {place[1]: recipe[place[1]] for place in changed if place[0] == "recipe"}
+        return self.method.settings(
+            self.base.spec.id, recipe, own, tuned=self.suite.tuned, said=said
+        )
 
     def watched(self, name: str) -> str:
         """The split that stands for a kind of held-out text. Raises SuiteError when none does."""

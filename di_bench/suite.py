@@ -69,6 +69,28 @@ class Judge(Spec):
 Probe = Annotated[Read | Write | Tasks | Judge, Field(discriminator="ask")]
 
 
+class Tune(Spec):
+    """What tuning looks for: one column as low or high as can be, others held."""
+
+    lower: str | None = None
+    higher: str | None = None
+    keep: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
+    """Column to the share of `none`'s value that must be left of it."""
+    suite: dict[str, Any] = {}
+    """Laid over the suite meanwhile: other items than those of the board."""
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Self:
+        if (self.lower is None) == (self.higher is None):
+            raise ValueError("name one column: either `lower` or `higher`")
+        return self
+
+    @property
+    def goal(self) -> str:
+        """The column to move."""
+        return self.lower or self.higher or ""
+
+
 class Suite(Spec):
     """A whole benchmark file, with one profile laid over it."""
 
@@ -82,6 +104,10 @@ class Suite(Spec):
     """Method name or path to the settings it gets here."""
     recipe: RecipeChanges = {}
     """Training settings every method starts from."""
+    tuned: bool = True
+    """Whether a method gets what tuning found for it; if not, the shared recipe is all it gets."""
+    tune: Tune | None = None
+    """What `di-bench tune` looks for, and on which items."""
     max_tokens: PositiveInt = 512
     """Longer sequences are cut at the end, in training and in reading."""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -141,8 +167,6 @@ class Suite(Spec):
         for split in TRAINED:
             if split not in self.corpus.splits:
                 raise PlaceError(("corpus", "splits", split), "missing; add it")
-        for kind, split in self.watch.items():
-            _known(("watch", kind), "split", split, self.corpus.splits)
         for name, probe in self.probes.items():
             self._check_probe(name, probe)
         for column in self.metrics:
@@ -150,9 +174,16 @@ class Suite(Spec):
         for i, model in enumerate(self.models):
             sizes = SIZES if model.builtin else (model.id,)
             _known(("models", i), "built-in model", model.id, sizes)
+        self._check_mentions()
+        return self
+
+    def _check_mentions(self) -> None:
+        for kind, split in self.watch.items():
+            _known(("watch", kind), "split", split, self.corpus.splits)
+        for column in (self.tune.goal, *self.tune.keep) if self.tune else ():
+            _known(("tune",), "column", column, self.metrics)
         for i, column in enumerate(self.board):
             _known(("board", i), "column", column, self.metrics)
-        return self
 
     def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge) -> None:
         if isinstance(probe, Read | Write):
@@ -210,8 +241,17 @@ def suite_path(name: str | Path) -> Path:
     return PACKAGED / f"{name}.yaml"
 
 
-def load(name: str | Path, profile: str = "default", changes: Tree | None = None) -> Suite:
-    """Read a suite, lay a profile and then `changes` over it, and check it whole."""
+def load(
+    name: str | Path,
+    profile: str = "default",
+    changes: Tree | None = None,
+    *,
+    tuning: bool = False,
+) -> Suite:
+    """Read a suite, lay a profile and then `changes` over it, and check it whole.
+
+    For `tuning`, its `tune.suite` is laid over the profile, and nothing found before is used.
+    """
     path = suite_path(name)
     tree = read_yaml(path, SuiteError)
     profiles = tree.pop("profiles", None) or {}
@@ -223,6 +263,9 @@ def load(name: str | Path, profile: str = "default", changes: Tree | None = None
             f"{path}: no profile {profile!r}; {nearest(profile, ['default', *map(str, profiles)])}"
         )
     tree = _overlaid(tree, overlay or {})
+    if tuning:
+        above = _mapping(_mapping(tree.get("tune")).get("suite"))
+        tree = _overlaid(tree, above) | {"tuned": False}
     tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "probes") if k in tree}
     tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
     return parse(Suite, tree, path, SuiteError, ((), ("profiles", profile)))

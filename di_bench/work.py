@@ -44,6 +44,8 @@ class Choice:
     models: Sequence[str] = ()
     seeds: Sequence[int] = ()
     changes: Sequence[str] = ()
+    tuning: bool = False
+    """The suite as `tune` runs it."""
 
     @cached_property
     def loaded(self) -> Suite:
@@ -52,12 +54,12 @@ class Choice:
         if self.models:
             specs = [spec for name in self.models for spec in self._models(name)]
             tree = merged(tree, {"models": specs})
-        suite = suites.load(self.suite, self.profile, tree)
+        suite = suites.load(self.suite, self.profile, tree, tuning=self.tuning)
         if len(set(self.seeds)) < len(self.seeds):
             raise SuiteError("--seed: a seed is given twice; give each once")
         if new := [seed for seed in self.seeds if seed not in suite.seeds]:
             tree = merged(tree, {"seeds": [*suite.seeds, *new]})
-        return suites.load(self.suite, self.profile, tree)
+        return suites.load(self.suite, self.profile, tree, tuning=self.tuning)
 
     def _models(self, name: str) -> list[Tree]:
         """A model of the suite with its prompt format, else the bare name."""
@@ -131,8 +133,8 @@ class Work:
                 self.store.forget("transcripts", key)
 
     def workers(self) -> int:
-        """One process for each core with built-in sizes, one in all with bigger models."""
-        return cores() if all(run.base.spec.builtin for run in self.runs) else 1
+        """How many processes to use when nobody says."""
+        return default_workers(self.runs)
 
     def answered(self, run: Run) -> bool:
         """Whether everything a run's scores read is in the cache."""
@@ -172,6 +174,11 @@ class Work:
             return f"{said}; the cost is known once each model has a finished cell"
         seconds = sum(fmean(known[run.base.name]) for run in left)
         return f"{said}; about {seconds:.0f} processor seconds of unlearning and asking"
+
+
+def default_workers(runs: Sequence[Run]) -> int:
+    """One process for each core with built-in sizes, one in all with bigger models."""
+    return cores() if all(run.base.spec.builtin for run in runs) else 1
 
 
 def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
