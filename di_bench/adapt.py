@@ -80,7 +80,8 @@ def restore(lm: LM, folder: Path) -> None:
 
 def twin(lm: LM, layers: int | None = None) -> LM:
     """A second model with the same trainable weights, of its first `layers` layers or of all."""
-    copied = LM(copy.deepcopy(lm.model), lm.tokenizer, lm.template)
+    model, beside = copy.deepcopy((lm.model, lm.beside))
+    copied = LM(model, lm.tokenizer, lm.template, beside)
     if layers is not None:
         config = copied.inner.config
         if not 0 < layers <= copied.depth:
@@ -121,9 +122,12 @@ Rule = Callable[..., Tensor]
 def decoding(lm: LM, rule: Rule, beside: LM | None = None) -> LM:
     """A model whose every prediction goes through a rule; `beside` reads the same and is mixed in.
 
-    The two must share a vocabulary. Nothing is trained; the weights stay as they are.
+    The two must share a vocabulary. Nothing is trained; the weights stay as they are. Rules stack,
+    the last one on top. Raises ModelError for a second model beside the same one.
     """
-    changed = LM(lm.model, lm.tokenizer, lm.template, beside)
+    if beside is not None and lm.beside is not None:
+        raise ModelError("the model has a model beside it already; one rule may mix in one")
+    changed = LM(lm.model, lm.tokenizer, lm.template, beside or lm.beside)
     if beside is not None:
         beside.model.eval().requires_grad_(False)
     changed.inner.forward = _Forward(changed.inner.forward, rule, beside)
@@ -139,14 +143,13 @@ class _Forward:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the model's own signature
         cache = kwargs.get("past_key_values")
-        read = cache.get_seq_length() if cache is not None else 0
+        if self.beside is not None and cache is not None and cache.get_seq_length() == 0:
+            cache.beside = copy.deepcopy(cache)  # each model keeps its own memory of what was read
         out = self.own(*args, **kwargs)
         if self.beside is None:
             out.logits = self.rule(out.logits.float())
             return out
-        if cache is not None:  # each model keeps its own memory of what was read
-            if read == 0:
-                cache.beside = type(cache)()
+        if cache is not None:
             kwargs["past_key_values"] = cache.beside
         other = self.beside.model(*args, **kwargs)
         out.logits = self.rule(out.logits.float(), other.logits.float())

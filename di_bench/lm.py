@@ -206,9 +206,8 @@ class LM:
 
     def clone(self) -> LM:
         """A frozen copy, for methods that need to remember where they started."""
-        return LM(
-            copy.deepcopy(self.model).eval().requires_grad_(False), self.tokenizer, self.template
-        )
+        model, beside = copy.deepcopy((self.model, self.beside))  # together: one reads the other
+        return LM(model.eval().requires_grad_(False), self.tokenizer, self.template, beside)
 
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer to `folder`, in Hugging Face's layout."""

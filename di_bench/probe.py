@@ -176,7 +176,6 @@ def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
 
-    model: Any = lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
     bos = lm.tokenizer.bos_token_id
 
     class Quiet(HFLM):  # type: ignore[misc]  # lm-eval is untyped
@@ -186,7 +185,7 @@ def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
             return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
 
     wrapped = Quiet(
-        pretrained=model,
+        pretrained=lm.inner,
         tokenizer=lm.tokenizer,
         batch_size=64,
         max_length=lm.context,
