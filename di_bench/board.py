@@ -80,6 +80,8 @@ class Line:
     cells: Mapping[str, Cell]
     cost: Mapping[str, Cell]
     seeds: tuple[int, ...]
+    trials: int
+    """In how many trials its settings were found."""
     failed: tuple[str, ...]
     """What went wrong, for each seed where something did."""
 
@@ -94,10 +96,16 @@ class Board:
     formulas: Mapping[str, str]
     lines: tuple[Line, ...]
 
+    @property
+    def tuned(self) -> bool:
+        """Whether any row's settings were searched for; then every row says in how many trials."""
+        return any(line.trials for line in self.lines)
+
     def header(self) -> list[str]:
         """What stands over each column."""
         shown = [f"{c.replace('_', ' ')} {ARROW[self.better[c]]}" for c in self.columns]
-        return ["model", "method", *shown, *(name for name, _ in COST.values())]
+        trials = ["trials"] if self.tuned else []
+        return ["model", "method", *trials, *shown, *(name for name, _ in COST.values())]
 
     def rows(self) -> list[list[str]]:
         """The table as text."""
@@ -105,6 +113,7 @@ class Board:
             [
                 plain(line.model.replace("--", "/")),
                 plain(line.method),
+                *([str(line.trials)] if self.tuned else []),
                 *(str(line.cells[column]) for column in self.columns),
                 *(str(line.cost[name]) for name in COST),
             ]
@@ -182,6 +191,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),
+        max(record.trials for record in records),
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
     )
 
@@ -198,6 +208,7 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
             "board": board.title,
             "model": line.model.replace("--", "/"),
             "method": line.method,
+            **({"trials": line.trials} if board.tuned else {}),
             "metric": column,
             "formula": board.formulas[column],
             "better": board.better[column],

@@ -41,7 +41,7 @@ def write(study: Study) -> None:
     text = beside.read_text(encoding="utf-8") if beside.exists() else HEAD
     comment = "".join(f"{line}\n" for line in text.splitlines() if line.startswith("#"))
     tree: Tree = read_yaml(beside, MethodError) if beside.exists() else {}
-    tree[study.run.base.spec.id] = {TRIALS: len(study.trials), **nested(best.settings)}
+    tree[study.run.base.known_as] = {TRIALS: len(study.trials), **nested(best.settings)}
     with whole(beside) as draft:
         body = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
         draft.write_text(comment + body, encoding="utf-8")

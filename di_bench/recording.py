@@ -43,7 +43,7 @@ def record(
         model=_model(run.base),
         method=run.method.name,
         variant=run.variant,
-        trials=run.method.trials(run.base.spec.id) if suite.tuned else 0,
+        trials=run.trials,
         seed=run.seed,
         grow_seed=run.grow_seed,
         status="done",

@@ -46,6 +46,11 @@ class Base:
     """Ready checkpoints, as `id@revision` or, for a folder, by content."""
 
     @property
+    def known_as(self) -> str:
+        """What a method's tuned settings stand under: its id; for a folder its name and digest."""
+        return self.name if self.spec.local else self.spec.id
+
+    @property
     def dtype(self) -> str:
         """What its weights are loaded as."""
         if self.spec.dtype != "auto":
@@ -175,6 +180,11 @@ class Run:
         """The model that never saw what must be forgotten."""
         return self.grown("retain")
 
+    @property
+    def trials(self) -> int:
+        """In how many trials its settings were found."""
+        return self.method.trials(self.base.known_as) if self.suite.tuned else 0
+
     @cached_property
     def settings(self) -> Tree:
         """The settings laid over the method's defaults."""
@@ -184,7 +194,7 @@ class Run:
         recipe, changed = self.suite.recipe, [place for place, _ in self.suite.changed]
         said = {place[1]: recipe[place[1]] for place in changed if place[0] == "recipe"}
         return self.method.settings(
-            self.base.spec.id, recipe, own, tuned=self.suite.tuned, said=said
+            self.base.known_as, recipe, own, tuned=self.suite.tuned, said=said
         )
 
     def watched(self, name: str) -> str:

@@ -64,8 +64,9 @@ class Store:
     def finished(self, run: Run) -> Record | None:
         """The current record of a run; none if it is missing, failed, unreadable or stale."""
         record = self.record(run)
-        current = record and record.status != "failed" and record.keys["scores"] == run.scores_key
-        return record if current else None
+        if record is None or record.status == "failed" or record.trials != run.trials:
+            return None
+        return record if record.keys["scores"] == run.scores_key else None
 
     def records(self, suite: Suite) -> list[Record]:
         """All records of a suite's profile, in a fixed order."""

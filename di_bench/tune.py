@@ -105,7 +105,7 @@ class Study:
         said = {
             "key": self.key,
             "method": self.run.method.name,
-            "model": self.run.base.spec.id,
+            "model": self.run.base.known_as,
             "goal": self.tune.model_dump(exclude={"suite"}, exclude_none=True),
             "none": self.floor,
             "chosen": best.number if best else None,
