@@ -80,10 +80,10 @@ class Line:
     cells: Mapping[str, Cell]
     cost: Mapping[str, Cell]
     seeds: tuple[int, ...]
-    trials: int
-    """In how many trials its settings were found."""
     failed: tuple[str, ...]
     """What went wrong, for each seed where something did."""
+    trials: int = 0
+    """How many trials its settings came from; 0 where they were not searched."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,16 @@ class Board:
     formulas: Mapping[str, str]
     lines: tuple[Line, ...]
 
-    @property
-    def tuned(self) -> bool:
-        """Whether any row's settings were searched for; then every row says in how many trials."""
-        return any(line.trials for line in self.lines)
-
     def header(self) -> list[str]:
         """What stands over each column."""
         shown = [f"{c.replace('_', ' ')} {ARROW[self.better[c]]}" for c in self.columns]
-        trials = ["trials"] if self.tuned else []
-        return ["model", "method", *trials, *shown, *(name for name, _ in COST.values())]
+        tuned = ["trials"] if self.tuned else []
+        return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the settings of some row came from trials: a column says of how many."""
+        return any(line.trials for line in self.lines)
 
     def rows(self) -> list[list[str]]:
         """The table as text."""
@@ -113,9 +113,9 @@ class Board:
             [
                 plain(line.model.replace("--", "/")),
                 plain(line.method),
-                *([str(line.trials)] if self.tuned else []),
                 *(str(line.cells[column]) for column in self.columns),
                 *(str(line.cost[name]) for name in COST),
+                *([str(line.trials or "-")] if self.tuned else []),
             ]
             for line in self.lines
         ]
@@ -191,8 +191,8 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),
-        max(record.trials for record in records),
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
+        max(record.trials for record in records),
     )
 
 
@@ -202,21 +202,26 @@ def _cost(record: Record, name: str) -> float | None:
 
 
 def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | float | None]]:
-    """One row per model, method and metric: mean, standard deviation, seeds, direction."""
+    """One row per model, method and metric: mean, standard deviation, seeds, direction.
+
+    And the trials of each row, on boards where some row has any.
+    """
+    made = boards(records, suite)
+    tuned = any(board.tuned for board in made)
     return [
         {
             "board": board.title,
             "model": line.model.replace("--", "/"),
             "method": line.method,
-            **({"trials": line.trials} if board.tuned else {}),
             "metric": column,
             "formula": board.formulas[column],
             "better": board.better[column],
             "mean": line.cells[column].mean,
             "sd": line.cells[column].sd,
             "seeds": len(line.cells[column].values),
+            **({"trials": line.trials} if tuned else {}),
         }
-        for board in boards(records, suite)
+        for board in made
         for line in board.lines
         for column in board.columns
     ]

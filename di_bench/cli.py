@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ from di_bench.options import (
 )
 from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder, default_workers
+from di_bench.work import Choice, Reach, Work, cache_folder
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",
@@ -59,7 +60,9 @@ def run(
     from di_bench.runner import quiet, run_all
     from di_bench.store import whole
 
-    _begin(offline=offline)
+    if offline:
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     quiet()
     with plain_errors():
         work = _work(
@@ -104,46 +107,48 @@ def run(
 def tune(
     suite: SuiteArg,
     methods: MethodsArg = None,
+    trials: Annotated[int, typer.Option(min=1, help="So many for each method and model.")] = 8,
     profile: Profile = "default",
     model: Models = None,
-    trials: Annotated[int, typer.Option(min=1, help="For each method on each model.")] = 8,
     set_: Changes = None,
     results: Results = RESULTS,
     cache: Cache = None,
     workers: Workers = None,
     *,
-    write: Annotated[
-        bool, typer.Option("--write", help="Put what is found into the YAML beside each method.")
-    ] = False,
     offline: Offline = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put what was found into the YAML beside each method.")
+    ] = False,
 ) -> None:
-    """Search the settings of methods, with the same number of trials for each.
+    """Search the settings of methods, each with the same number of trials.
 
-    The suite's `tune` says what to look for, and on which items; `search` in the YAML beside a
-    method says what to try. Every trial is kept in results/<suite>/<profile>/trials.
+    The suite's `tune` says what to look for and on which items, `search` in the YAML beside a
+    method what to try. Every trial is kept in results/SUITE/PROFILE/trials; the same command goes
+    on where it was.
     """
     from di_bench import found
     from di_bench.progress import watching
     from di_bench.runner import quiet, run_all
     from di_bench.tune import tune as search
 
-    _begin(offline=offline)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     quiet()
     with plain_errors():
         choice = Choice(suite, profile, model or (), (), set_ or ())
-        home = Store(results, cache or cache_folder())
+        store = Store(results, cache or cache_folder())
+        reach: Reach = "cache" if offline else "network"
+        board = Work.lay_out(choice, ["none"], store, reach)
+        work = Work.lay_out(replace(choice, tuning=True), methods or (), store, reach)
+        work.check_writable()
 
-        def do(runs: Sequence[Run], store: Store) -> None:
-            if runs:
-                with watching(runs, 0, lambda: "") as watcher:
-                    count = workers or default_workers(runs)
-                    run_all(runs, store, watcher, workers=count)
+        def do(runs: Sequence[Run], home: Store) -> None:
+            with watching(runs, 0, lambda: "") as watcher:
+                run_all(runs, home, watcher, workers=workers or work.workers())
 
-        studies = search(choice, methods or (), home, trials, do, typer.echo)
-        typer.echo(found.table(studies))
-        if write:
-            for study in studies:
-                found.write(study)
+        studies = search(work, board, trials, do, typer.echo)
+        typer.echo(found.table(studies, trials))
+        for path in [found.write(study, trials) for study in studies] if write else ():
+            typer.echo(f"{path}: written" if path else "nothing to write")
 
 
 @app.command()
@@ -317,12 +322,6 @@ def doctor(cache: Cache = None) -> None:
 
     with plain_errors():
         typer.echo(listing.doctor(cache or cache_folder()))
-
-
-def _begin(*, offline: bool) -> None:
-    if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
 def _work(

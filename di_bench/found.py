@@ -1,72 +1,102 @@
-"""Writing what tuning found into the YAML beside a method, and showing it."""
+"""What tuning found: shown as a table, and written into the YAML beside the method."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from di_bench.errors import MethodError
-from di_bench.method import TRIALS
-from di_bench.search import nested
+from di_bench.objective import Values
+from di_bench.search import TRIALS, Value, nested
 from di_bench.spec import Tree, read_yaml
 from di_bench.store import whole
 from di_bench.tune import Study
 
-HEAD = (
-    "# What to try, written by hand, and what `di-bench tune` found for a model in how many trials."
-)
 
-
-class _Dumper(yaml.SafeDumper):
-    """Lists and innermost mappings on one line; numbers as this project's reader takes them."""
-
-
-def _number(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    text = repr(value)
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:float",
-        text if "." in text or "e" not in text else text.replace("e", ".0e"),
-    )
-
-
-_Dumper.add_representer(float, _number)
-
-
-def write(study: Study) -> None:
-    """Put the best settings under the model's name, beside what the file holds already."""
-    best, beside = study.best, study.run.method.beside
-    if best is None:
-        return
-    text = beside.read_text(encoding="utf-8") if beside.exists() else HEAD
-    comment = "".join(f"{line}\n" for line in text.splitlines() if line.startswith("#"))
-    tree: Tree = read_yaml(beside, MethodError) if beside.exists() else {}
-    tree[study.run.base.known_as] = {TRIALS: len(study.trials), **nested(best.settings)}
-    with whole(beside) as draft:
-        body = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
-        draft.write_text(comment + body, encoding="utf-8")
-
-
-def table(studies: Iterable[Study]) -> str:
-    """One line for each study: the method, its trials, and the best of them."""
-    lines = []
+def table(studies: Sequence[Study], budget: int) -> str:
+    """One line for each method on each model, under the model as it was."""
+    columns = studies[0].objective.columns
+    head = ["model", "method", "trials", "feasible", *columns, "best settings"]
+    rows, models = [head], set()
     for study in studies:
-        best = study.best
-        said = "no trial came to an end" if best is None else _said(study)
-        fit = sum(trial.feasible for trial in study.trials)
-        model, name = study.run.base.name.replace("--", "/"), study.run.method.name
-        lines.append(f"{model}  {name:<16} {len(study.trials)} trials, {fit} feasible: {said}")
+        model = study.start.base.name.replace("--", "/")
+        if model not in models:
+            models.add(model)
+            rows.append([model, "none", "-", "-", *_numbers(study.trials.none, columns), ""])
+        trials = study.trials.trials[:budget]
+        best = study.best(budget)
+        fit = f"{sum(trial.feasible for trial in trials)} of {len(trials)}"
+        values = _numbers(best.values if best else {}, columns)
+        said = "no trial has values" if best is None else _said(best.settings)
+        if best is not None and not best.feasible:
+            said += " (feasible: false)"
+        rows.append([model, study.start.method.name, str(len(trials)), fit, *values, said])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
-def _said(study: Study) -> str:
-    best = study.best
+def _numbers(values: Values, columns: Sequence[str]) -> list[str]:
+    found = [values.get(column) for column in columns]
+    return ["-" if value is None else f"{value:.3f}" for value in found]
+
+
+def _said(settings: dict[str, Value]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items()) or "as it starts"
+
+
+def write(study: Study, budget: int) -> Path | None:
+    """Put the best settings under the model's name, in the YAML beside the method.
+
+    The rest of the file stays as it is, comments too. None where no trial has values. Raises
+    MethodError when the file is laid out so that this cannot be done.
+    """
+    best = study.best(budget)
     if best is None:
-        return ""
-    values = ", ".join(f"{column} {value:.3f}" for column, value in best.values.items())
-    changed = ", ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in best.settings.items()
-    )
-    short = "" if best.feasible else " (keeps too little: the nearest there was)"
-    return f"{changed or 'as it starts'}; {values}{short}"
+        return None
+    path, model = study.start.method.tuned.path, study.start.base.id
+    tree = read_yaml(path, MethodError)
+    entry = {TRIALS: len(study.trials.trials[:budget]), **nested(best.settings)}
+    text = _with_entry(path.read_text(encoding="utf-8"), model, entry)
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+        if not _reads_as(draft, {**tree, model: entry}):
+            said = f"{path}: put this in by hand, the file is laid out in a way of its own: "
+            raise MethodError(said + yaml.safe_dump({model: entry}, default_flow_style=True))
+    return path
+
+
+def _reads_as(path: Path, tree: Tree) -> bool:
+    try:
+        return read_yaml(path, MethodError) == tree
+    except MethodError:
+        return False
+
+
+def _with_entry(text: str, model: str, entry: Tree) -> str:
+    """The text with this entry in place of the model's own, or at its end."""
+    body: Any = {model: entry}
+    made = yaml.safe_dump(body, sort_keys=False, default_flow_style=None, width=100)
+    lines = text.splitlines(keepends=True)
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    keys = [key for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+    starts = [key.start_mark.line for key in keys]
+    for key, start in zip(keys, starts, strict=True):
+        if key.value == model:
+            end = min((line for line in starts if line > start), default=len(lines))
+            while end > start + 1 and _between(lines[end - 1]):
+                end -= 1  # a comment above the next entry is that entry's
+            return "".join(lines[:start]) + made + "".join(lines[end:])
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    return "".join(lines) + made
+
+
+def _between(line: str) -> bool:
+    return not line.strip() or line.startswith("#")

@@ -11,18 +11,17 @@ import importlib.util
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from di_bench.errors import MethodError, nearest
 from di_bench.model import recipe_changes
 from di_bench.recipe import Recipe
-from di_bench.search import Space, nested, space
-from di_bench.spec import PlaceError, Tree, complaint, merged, read_yaml
+from di_bench.search import Space, Tuned
+from di_bench.spec import PlaceError, Tree, complaint, merged
 
 if TYPE_CHECKING:
     from di_bench.focus import By
@@ -35,9 +34,6 @@ NONE = "none"
 """The floor: the model as it was."""
 RETRAIN = "retrain"
 """The ceiling: a gold model that never saw what must be forgotten."""
-
-SEARCH, TRIALS = "search", "trials"
-"""Words of the YAML beside a method that are no model and no setting."""
 
 PACKAGED = Path(__file__).parent / "baselines"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the baselines inside the package
@@ -182,21 +178,36 @@ class MethodFile:
         """The shape of the code, without comments, docstrings or layout: what a key depends on."""
         return _shape(self._tree)
 
+    @cached_property
+    def tuned(self) -> Tuned:
+        """The YAML beside it."""
+        return Tuned(self.path.with_suffix(".yaml"))
+
+    @property
+    def search(self) -> Space:
+        """What tuning may try of its settings. Raises MethodError where nobody wrote it."""
+        named = [f"recipe.{name}" for name in get_type_hints(Recipe)]
+        fields = [name for name in self._fields if name != "recipe"]
+        return self.tuned.space(fields + (named if "recipe" in self._fields else []))
+
+    @property
+    def _fields(self) -> list[str]:
+        return [name for name in self._assigned if name != "watches"]
+
     def settings(
-        self, model: str, recipe: Tree, own: Tree, *, tuned: bool = True, said: Tree | None = None
+        self, model: str, recipe: Tree, own: Tree, *, tuned: bool = True, told: Tree | None = None
     ) -> Tree:
         """The settings laid over the class' defaults.
 
-        In this order: the suite's recipe, what tuning found unless `tuned` is false, the part of
-        the recipe that the command line `said`, and `own`. Raises MethodError when a setting is
-        none of the class' fields.
+        From below: the suite's recipe, the tuned file (unless `tuned` is false), what the command
+        line told of the recipe, `own`. Raises MethodError when a setting is none of the class'
+        fields.
         """
-        fields = [name for name in self._assigned if name != "watches"]
+        fields = self._fields
         tree: Tree = {"recipe": recipe} if recipe and "recipe" in fields else {}
-        if tuned:
-            tree = merged(tree, self._found(model))
-        if said and "recipe" in fields:
-            tree = merged(tree, {"recipe": said})
+        tree = merged(tree, self.tuned.settings(model)) if tuned else tree
+        if told and "recipe" in fields:
+            tree = merged(tree, {"recipe": told})
         tree = merged(tree, own)
         for key in tree:
             if key not in fields:
@@ -211,43 +222,6 @@ class MethodFile:
             return tree | {"recipe": recipe_changes(tree["recipe"])}
         except PlaceError as error:
             raise MethodError(f"{self.path}: setting recipe.{error.place[0]}: {error}") from error
-
-    @property
-    def beside(self) -> Path:
-        """The YAML with its search space, and what tuning found for which model."""
-        return self.path.with_suffix(".yaml")
-
-    @property
-    def search(self) -> Space:
-        """What tuning may try. Raises MethodError where nobody wrote it."""
-        tree = read_yaml(self.beside, MethodError) if self.beside.exists() else {}
-        if SEARCH not in tree:
-            raise MethodError(
-                f"{self.beside}: has no search space; add such as "
-                "`search: {recipe.lr: {low: 1.0e-5, high: 1.0e-3, log: true}}`"
-            )
-        found = space(tree[SEARCH], self.beside)
-        self.settings("", {}, nested(dict.fromkeys(found, 0)), tuned=False)  # all are fields
-        return found
-
-    def trials(self, model: str) -> int:
-        """In how many trials its settings for a model were found; 0 where nobody tuned it."""
-        return int(self._beside(model).get(TRIALS, 0))
-
-    def _found(self, model: str) -> Tree:
-        return {key: value for key, value in self._beside(model).items() if key != TRIALS}
-
-    def _beside(self, model: str) -> Tree:
-        """The settings of the YAML beside the file: its default, then every pattern that fits."""
-        found = read_yaml(self.beside, MethodError) if self.beside.exists() else {}
-        tree: Tree = {}
-        for pattern in sorted(map(str, found), key=lambda name: name != "default"):
-            settings = found.get(pattern) or {}
-            if not isinstance(settings, dict):
-                raise MethodError(f"{self.beside}: {pattern}: must map settings to values")
-            if pattern != SEARCH and (pattern == "default" or fnmatch(model, pattern)):
-                tree = merged(tree, settings)
-        return tree
 
     def load(self, settings: Tree) -> Method:
         """Import the file and build its method. Raises MethodError when a value does not fit."""

@@ -19,7 +19,7 @@ class Record(Spec):
     variant: str = ""
     """What --set changed in it, as `+setting=value`."""
     trials: int = 0
-    """In how many trials its settings were found; 0 where nobody tuned it."""
+    """How many trials its settings came from; 0 where tuning gave none of them."""
     seed: int
     grow_seed: int
     status: Literal["done", "diverged", "failed"]

@@ -75,7 +75,7 @@ def _model(base: Base) -> dict[str, Any]:
     spec = base.spec
     return {
         "name": base.name,
-        "id": base.name if spec.local else spec.id,
+        "id": base.id,
         "revision": spec.revision,
         "digest": None if spec.builtin else base.digest,
         "template": spec.template,

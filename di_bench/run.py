@@ -46,8 +46,8 @@ class Base:
     """Ready checkpoints, as `id@revision` or, for a folder, by content."""
 
     @property
-    def known_as(self) -> str:
-        """What a method's tuned settings stand under: its id; for a folder its name and digest."""
+    def id(self) -> str:
+        """What tuned files and records call it: never a path."""
         return self.name if self.spec.local else self.spec.id
 
     @property
@@ -143,7 +143,7 @@ class Run:
             if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
                 said.append((".".join(rest[1:]), value))
             elif key in ("grow", "max_tokens", "probes") or (
-                key in ("recipe", "peft") and not fixed
+                key in ("recipe", "peft", "tuned") and not fixed
             ):
                 said.append((".".join((key, *rest)), value))
         return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
@@ -180,11 +180,6 @@ class Run:
         """The model that never saw what must be forgotten."""
         return self.grown("retain")
 
-    @property
-    def trials(self) -> int:
-        """In how many trials its settings were found."""
-        return self.method.trials(self.base.known_as) if self.suite.tuned else 0
-
     @cached_property
     def settings(self) -> Tree:
         """The settings laid over the method's defaults."""
@@ -192,10 +187,13 @@ class Run:
         given = {MethodFile.find(name).path.resolve(): settings for name, settings in named}
         own = given.get(self.method.path.resolve(), {})
         recipe, changed = self.suite.recipe, [place for place, _ in self.suite.changed]
-        said = {place[1]: recipe[place[1]] for place in changed if place[0] == "recipe"}
-        return self.method.settings(
-            self.base.known_as, recipe, own, tuned=self.suite.tuned, said=said
-        )
+        told = {place[1]: recipe[place[1]] for place in changed if place[0] == "recipe"}
+        return self.method.settings(self.base.id, recipe, own, tuned=self.suite.tuned, told=told)
+
+    @property
+    def trials(self) -> int:
+        """How many trials its settings came from; 0 where tuning gave none of them."""
+        return self.method.tuned.trials(self.base.id) if self.suite.tuned else 0
 
     def watched(self, name: str) -> str:
         """The split that stands for a kind of held-out text. Raises SuiteError when none does."""

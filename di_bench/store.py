@@ -64,9 +64,10 @@ class Store:
     def finished(self, run: Run) -> Record | None:
         """The current record of a run; none if it is missing, failed, unreadable or stale."""
         record = self.record(run)
-        if record is None or record.status == "failed" or record.trials != run.trials:
+        if record is None or record.status == "failed":
             return None
-        return record if record.keys["scores"] == run.scores_key else None
+        kept = (record.keys["scores"], record.trials)  # tuning may find what was there already
+        return record if kept == (run.scores_key, run.trials) else None
 
     def records(self, suite: Suite) -> list[Record]:
         """All records of a suite's profile, in a fixed order."""

@@ -16,6 +16,7 @@ from di_bench.errors import SuiteError, nearest
 from di_bench.metrics import METRICS
 from di_bench.metrics.metric import Metric
 from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
+from di_bench.objective import Objective
 from di_bench.size import SIZES
 from di_bench.source import CorpusSpec
 from di_bench.spec import Place, PlaceError, Spec, Tree, merged, parse, read_yaml
@@ -69,28 +70,6 @@ class Judge(Spec):
 Probe = Annotated[Read | Write | Tasks | Judge, Field(discriminator="ask")]
 
 
-class Tune(Spec):
-    """What tuning looks for: one column as low or high as can be, others held."""
-
-    lower: str | None = None
-    higher: str | None = None
-    keep: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
-    """Column to the share of `none`'s value that must be left of it."""
-    suite: dict[str, Any] = {}
-    """Laid over the suite meanwhile: other items than those of the board."""
-
-    @model_validator(mode="after")
-    def _one_goal(self) -> Self:
-        if (self.lower is None) == (self.higher is None):
-            raise ValueError("name one column: either `lower` or `higher`")
-        return self
-
-    @property
-    def goal(self) -> str:
-        """The column to move."""
-        return self.lower or self.higher or ""
-
-
 class Suite(Spec):
     """A whole benchmark file, with one profile laid over it."""
 
@@ -105,8 +84,8 @@ class Suite(Spec):
     recipe: RecipeChanges = {}
     """Training settings every method starts from."""
     tuned: bool = True
-    """Whether a method gets what tuning found for it; if not, the shared recipe is all it gets."""
-    tune: Tune | None = None
+    """Whether a method gets what tuning found for it; if not, the recipe above is all it gets."""
+    tune: Objective | None = None
     """What `di-bench tune` looks for, and on which items."""
     max_tokens: PositiveInt = 512
     """Longer sequences are cut at the end, in training and in reading."""
@@ -180,10 +159,21 @@ class Suite(Spec):
     def _check_mentions(self) -> None:
         for kind, split in self.watch.items():
             _known(("watch", kind), "split", split, self.corpus.splits)
-        for column in (self.tune.goal, *self.tune.keep) if self.tune else ():
-            _known(("tune",), "column", column, self.metrics)
         for i, column in enumerate(self.board):
             _known(("board", i), "column", column, self.metrics)
+        if self.tune is None:
+            return
+        _known(
+            ("tune", "lower" if self.tune.lower else "higher"),
+            "column",
+            self.tune.goal,
+            self.metrics,
+        )
+        for column in self.tune.keep:
+            _known(("tune", "keep", column), "column", column, self.metrics)
+            if self.better(column) == "gold":
+                said = "has no better end to keep a share of; keep another column"
+                raise PlaceError(("tune", "keep", column), said)
 
     def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge) -> None:
         if isinstance(probe, Read | Write):
@@ -219,6 +209,15 @@ class Suite(Spec):
         split = getattr(probe, "split", "")
         return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
 
+    def cut(self, columns: Collection[str]) -> "Suite":
+        """The suite with these columns, and no more probes than they read."""
+        read = {probe for column in columns for probe in self.reads(column)[1]}
+        asked = [self.probes[name] for name in read]
+        read |= {probe.of for probe in asked if isinstance(probe, Judge)}
+        metrics = {name: of for name, of in self.metrics.items() if name in columns}
+        probes = {name: probe for name, probe in self.probes.items() if name in read}
+        return self.model_copy(update={"metrics": metrics, "probes": probes, "board": ()})
+
     @cached_property
     def shown(self) -> tuple[str, ...]:
         """The columns a board shows."""
@@ -250,7 +249,8 @@ def load(
 ) -> Suite:
     """Read a suite, lay a profile and then `changes` over it, and check it whole.
 
-    For `tuning`, its `tune.suite` is laid over the profile, and nothing found before is used.
+    For `tuning`, its `tune.suite` is laid over the profile; what an earlier tuning found is not
+    used, and only what the objective reads is asked.
     """
     path = suite_path(name)
     tree = read_yaml(path, SuiteError)
@@ -268,7 +268,14 @@ def load(
         tree = _overlaid(tree, above) | {"tuned": False}
     tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "probes") if k in tree}
     tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
-    return parse(Suite, tree, path, SuiteError, ((), ("profiles", profile)))
+    layers: list[Place] = [(), ("profiles", profile), *([("tune", "suite")] if tuning else [])]
+    suite = parse(Suite, tree, path, SuiteError, layers)
+    if tuning and suite.tune is None:
+        raise SuiteError(f"{path}: tune: missing; add what to look for, as {_OBJECTIVE}")
+    return suite.cut(suite.tune.columns) if tuning and suite.tune else suite
+
+
+_OBJECTIVE = "`tune: {lower: COLUMN, keep: {COLUMN: 0.95}, suite: {corpus: ...}}`"
 
 
 def _anchored(value: object, folder: Path) -> object:

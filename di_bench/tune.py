@@ -1,323 +1,274 @@
-"""Equal-budget tuning: the same number of trials for every method, on items the board never asks.
+"""Equal-budget tuning: the same number of trials for every method, on items no board asks about.
 
-A trial is an ordinary run of the suite with `tune.suite` laid over it, so it has the same keys and
-cache. Studies are deterministic: what was tried before is told again, and the sampler goes on.
+A trial is an ordinary run of the suite with `tune.suite` laid over it, so it goes through the same
+keys, cache and workers. Only its record lies elsewhere: in the cache.
 """
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
 
-from di_bench.corpus import Corpus, digest
-from di_bench.errors import StoreError, SuiteError
+from di_bench.corpus import TRAINED, Corpus, digest
+from di_bench.errors import DiBenchError, MethodError, SuiteError
 from di_bench.method import NONE, RETRAIN, MethodFile
+from di_bench.objective import Objective
 from di_bench.record import Record
-from di_bench.run import Run
-from di_bench.search import Range, Space, Value, nested
-from di_bench.spec import merged
-from di_bench.store import Store, whole
-from di_bench.suite import Judge, Read, Suite, Tune, Write
-from di_bench.work import Choice, Work
+from di_bench.run import ASKING, TRAINING, Run
+from di_bench.search import Space, Value, nested
+from di_bench.spec import Tree, merged
+from di_bench.store import Store
+from di_bench.suite import Read, Suite, Write
+from di_bench.trials import Trial, Trials, proposed, read_trials
+from di_bench.work import Work
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import optuna
-
-STARTUP = 4
-"""Trials drawn at random before the sampler learns from them."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One choice of settings, and what came of it. Values are means over the tuning seeds."""
-
-    number: int
-    settings: dict[str, Value]
-    """What was changed from the start; nothing in the first trial."""
-    status: str
-    values: dict[str, float] = field(default_factory=dict)
-    violation: float = 0.0
-    """How far it is from what must be kept, as a share; 0 or less is feasible."""
-    error: str = ""
-
-    @property
-    def feasible(self) -> bool:
-        """Whether it kept what must be kept."""
-        return self.status == "done" and self.violation <= 0
+Do = Callable[[Sequence[Run], Store], object]
+"""Makes the records of runs in a store."""
+Say = Callable[[str], None]
+"""Shows a line."""
 
 
 @dataclass
 class Study:
-    """The trials of one method on one model."""
+    """The trials of one method on one model, as they come."""
 
-    run: Run
-    """The method as it starts, on the tuning suite, with the first seed."""
-    tune: Tune
-    space: Space
+    runs: tuple[Run, ...]
+    """The method as it starts, once for each tuning seed."""
+    objective: Objective
     path: Path
-    floor: dict[str, float]
-    """What `none` scores in the columns to keep."""
-    trials: list[Trial] = field(default_factory=list)
+    trials: Trials
+    first: dict[str, Value]
+    """What it starts with, of the settings that are searched."""
 
     @property
-    def key(self) -> str:
-        """Changes when older trials say nothing about newer ones."""
-        space = {
-            n: s.model_dump() if isinstance(s, Range) else list(s) for n, s in self.space.items()
-        }
-        goal = self.tune.model_dump(exclude={"suite"})
-        return digest("study", space, goal, self.run.scores_key, self.run.suite.seeds, STARTUP)
+    def start(self) -> Run:
+        """Its first run."""
+        return self.runs[0]
 
     @property
-    def best(self) -> Trial | None:
-        """The best feasible trial; else the one nearest to being so; none if all failed."""
-        done = [trial for trial in self.trials if trial.status == "done"]
-        sign = 1 if self.tune.lower else -1
+    def space(self) -> Space:
+        """What may be tried."""
+        return self.start.method.search
 
-        def rank(trial: Trial) -> tuple[float, float]:
-            return max(0.0, trial.violation), sign * trial.values[self.tune.goal]
+    def best(self, budget: int) -> Trial | None:
+        """The chosen one of its first trials; none when none of them has values."""
+        return self.trials.best(self.objective, budget)
 
-        return min(done, key=rank, default=None)
+    def proposal(self) -> dict[str, Value]:
+        """The settings of the next trial. The first one changes nothing."""
+        kept = self.trials.trials
+        return proposed(self.space, self.first, kept, self.objective) if kept else {}
 
-    def read(self) -> str:
-        """Take up what was tried before. Says why it could not, if it could not."""
-        if not self.path.exists():
-            return ""
-        try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            if kept["key"] == self.key:
-                self.trials = [Trial(**_without(trial, "feasible")) for trial in kept["trials"]]
-                return ""
-        except (OSError, ValueError, KeyError, TypeError):
-            return f"{self.path}: cannot be read; its trials are made again"
-        return f"{self.path}: was of other code, data or search space; its trials are made again"
+    def cells(self, settings: dict[str, Value]) -> list[Run]:
+        """The runs of a trial: over the suite's own settings for the method, its own."""
+        own = merged(_own(self.start), nested(settings))
+        methods = {str(self.start.method.path): own}
+        suite = self.start.suite.model_copy(update={"methods": methods})
+        return [replace(run, suite=suite) for run in self.runs]
 
-    def keep(self) -> None:
-        """File every trial, whole or not at all."""
-        best = self.best
-        said = {
-            "key": self.key,
-            "method": self.run.method.name,
-            "model": self.run.base.known_as,
-            "goal": self.tune.model_dump(exclude={"suite"}, exclude_none=True),
-            "none": self.floor,
-            "chosen": best.number if best else None,
-            "feasible": bool(best and best.feasible),
-            "trials": [asdict(trial) | {"feasible": trial.feasible} for trial in self.trials],
-        }
-        with whole(self.path) as draft:
-            draft.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-
-    def tell(self, settings: dict[str, Value], records: Sequence[Record | None]) -> None:
-        """Add a trial from the records of its seeds."""
-        number, wanted = len(self.trials), (self.tune.goal, *self.tune.keep)
-        failed = next((r for r in records if r is None or r.status != "done"), None)
-        there = [r for r in records if r is not None]
-        if failed is not None or len(there) < len(records):
-            status = failed.status if failed else "failed"
-            error = (failed.error if failed else None) or "no record"
-            self.trials.append(Trial(number, settings, status, violation=1.0, error=error))
-            return
-        scores = {c: [r.scores[c] for r in there] for c in wanted}
-        if gap := next((c for c, values in scores.items() if None in values), None):
-            why = there[0].gaps.get(gap, "no score")
-            error = f"{gap}: {why}"
-            self.trials.append(Trial(number, settings, "failed", violation=1.0, error=error))
-            return
-        values = {c: fmean(v for v in found if v is not None) for c, found in scores.items()}
-        short = violation(values, self.floor, self.tune, self.run.suite)
-        self.trials.append(Trial(number, settings, "done", values, short))
-
-    def asked(self) -> optuna.Study:
-        """The sampler, told of every trial so far in the order they were made."""
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                seed=0,
-                n_startup_trials=STARTUP,
-                constraints_func=lambda trial: (trial.user_attrs.get("violation", 1.0),),
-            )
-        study = optuna.create_study(
-            direction="minimize" if self.tune.lower else "maximize", sampler=sampler
+    def tell(self, settings: dict[str, Value], records: Sequence[Record]) -> None:
+        """Add a trial from the records of its seeds, and file it."""
+        wrong = [record for record in records if record.status != "done"]
+        values = {} if wrong else _means(records, self.objective)
+        gaps = [
+            f"{c}: {records[0].gaps.get(c, 'no score')}" for c, v in values.items() if v is None
+        ]
+        trial = Trial(
+            number=len(self.trials.trials),
+            settings=settings,
+            status=min((record.status for record in wrong), default="done", key=_SEVERITY.index),
+            values=values,
+            violation=self.objective.violation(values, self.trials.none, _better(self.start)),
+            error=next((record.error for record in wrong), None) or "; ".join(gaps) or None,
         )
-        for trial in self.trials[1:]:
-            asked = study.ask(_distributions(self.space))
-            asked.set_user_attr("violation", trial.violation)
-            if trial.status == "done":
-                study.tell(asked, trial.values[self.tune.goal])
-            else:
-                study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        return study
-
-    def next(self) -> dict[str, Value]:
-        """Settings to try: none at first, then what the sampler proposes."""
-        return dict(self.asked().ask(_distributions(self.space)).params) if self.trials else {}
+        self.trials = self.trials.told(self.objective, trial)
+        self.trials.keep(self.path)
 
 
-def _without(trial: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in trial.items() if key != name}
+_SEVERITY = ("failed", "diverged", "done")
 
 
-def _distributions(space: Space) -> dict[str, Any]:
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    def one(dimension: Range | tuple[Value, ...]) -> Any:  # noqa: ANN401 - optuna's
-        if not isinstance(dimension, Range):
-            return CategoricalDistribution(list(dimension))
-        low, high = dimension.low, dimension.high
-        if isinstance(low, int) and isinstance(high, int):
-            return IntDistribution(low, high, log=dimension.log)
-        return FloatDistribution(float(low), float(high), log=dimension.log)
-
-    return {name: one(dimension) for name, dimension in space.items()}
-
-
-def violation(
-    values: Mapping[str, float], floor: Mapping[str, float], tune: Tune, suite: Suite
-) -> float:
-    """By how much the worst of the columns to keep misses its share of `none`; 0 or less keeps."""
-    worst = -1.0
-    for column, share in tune.keep.items():
-        lower = suite.better(column) == "lower"
-        near, far = (floor[column], values[column]) if lower else (values[column], floor[column])
-        worst = max(worst, share - near / far if far > 0 else share - 1.0)
-    return worst
-
-
-def tune(
-    choice: Choice,
-    methods: Sequence[str],
-    home: Store,
-    trials: int,
-    do: Callable[[Sequence[Run], Store], object],
-    say: Callable[[str], None],
-) -> list[Study]:
+def tune(work: Work, board: Work, budget: int, do: Do, say: Say) -> list[Study]:
     """Give every method on every model the same number of trials, in rounds of one trial each.
 
-    `do` makes the records of runs in a store; `say` shows a line. Trials are kept below
-    `home.results` after every round. Raises DiBenchError for what the user can fix.
+    `work` is laid out for tuning, `board` is not. Trials are filed below the results after each
+    round. Raises DiBenchError for what the user can fix.
     """
-    own = choice.loaded
-    if own.tune is None:
-        raise SuiteError(
-            f"{choice.suite}: names no objective; add such as `tune: {{lower: COLUMN}}`"
-        )
-    store = Store(home.cache / "tuning", home.cache)
-    work = Work.lay_out(replace(choice, tuning=True), methods, store)
-    _check_apart(Work.lay_out(choice, methods, store), work)
-    runs = [replace(run, suite=_cut(run.suite, own.tune)) for run in work.runs]
-    floors = _floors(runs, own.tune, store, do)
-    folder = home.results / own.name / own.profile / "trials"
-    studies = [
-        Study(
-            run,
-            own.tune,
-            run.method.search,
-            folder / run.base.name / f"{run.method.name}.json",
-            floors[run.base.name],
-        )
-        for run in runs
-        if run.method.name not in (NONE, RETRAIN) and run.seed == run.suite.seeds[0]
-    ]
-    for study in studies:
-        if why := study.read():
-            say(why)
-    for number in range(trials):
-        due = [study for study in studies if len(study.trials) == number]
-        if due:
-            _round(due, Store(store.results / f"round-{number}", home.cache), do)
-            say(f"round {number + 1} of {trials}: {len(due)} trials")
+    _check_apart(board, work)
+    studies = list(_studies(work, say))
+    if not studies:
+        raise MethodError("nothing to tune: name a method, such as `di`")
+    store = Store(work.store.cache / "trials" / digest(_content(work.runs[0])), work.store.cache)
+    while due := [study for study in studies if len(study.trials.trials) < budget]:
+        _round(due, [run for run in work.runs if run.method.name == NONE], store, do)
+        for study in due:
+            say(_progress(study, budget))
     return studies
 
 
-def _round(
-    studies: Sequence[Study], store: Store, do: Callable[[Sequence[Run], Store], object]
-) -> None:
-    """One trial of each study."""
-    chosen = [(study, study.next()) for study in studies]
-    cells = [list(_cells(study.run, settings)) for study, settings in chosen]
-    do([run for runs in cells for run in runs if store.finished(run) is None], store)
-    for (study, settings), runs in zip(chosen, cells, strict=True):
-        study.tell(settings, [store.record(run) for run in runs])
-        study.keep()
+def _round(due: Sequence[Study], floor: Sequence[Run], store: Store, do: Do) -> None:
+    """One trial of each study; with the first ones the model as it was."""
+    new = {study.start.base.name for study in due if not study.trials.trials}
+    none = [run for run in floor if run.base.name in new]
+    asked = [(study, study.proposal()) for study in due]
+    cells = [study.cells(settings) for study, settings in asked]
+    todo = [run for runs in (none, *cells) for run in runs if store.finished(run) is None]
+    if todo:
+        do(todo, store)
+    for (study, settings), runs in zip(asked, cells, strict=True):
+        if not study.trials.trials:
+            mine = [run for run in none if run.base.name == study.start.base.name]
+            study.trials = study.trials.model_copy(update={"none": _floor(study, mine, store)})
+        study.tell(settings, [_record(store, run) for run in runs])
 
 
-def _cells(run: Run, settings: Mapping[str, Value]) -> Iterator[Run]:
-    """The runs of a trial: one for each tuning seed."""
-    given = {MethodFile.find(name).name: own for name, own in run.suite.methods.items()}
-    own = merged(given.get(run.method.name, {}), nested(settings))
-    others = {
-        n: s for n, s in run.suite.methods.items() if MethodFile.find(n).name != run.method.name
+def _floor(study: Study, runs: Sequence[Run], store: Store) -> dict[str, float | None]:
+    """What the model as it was scores. Raises DiBenchError when nothing can be kept of it."""
+    records = [_record(store, run) for run in runs]
+    if wrong := [record for record in records if record.error]:
+        raise DiBenchError(f"{runs[0].name}: {wrong[0].error}; tuning needs what it scores")
+    values = _means(records, study.objective)
+    for column in study.objective.keep:
+        if values[column] is None:
+            why = records[0].gaps.get(column, "no score")
+            raise SuiteError(f"tune.keep: {column} has no value for {runs[0].name}: {why}")
+    return values
+
+
+def _record(store: Store, run: Run) -> Record:
+    record = store.record(run)
+    if record is None:
+        raise DiBenchError(f"{run.name}: left no record; run the same command again")
+    return record
+
+
+def _means(records: Sequence[Record], objective: Objective) -> dict[str, float | None]:
+    """Each column over the tuning seeds; None where a seed has no score."""
+    scores = {c: [record.scores.get(c) for record in records] for c in objective.columns}
+    return {
+        c: None if None in found else fmean(value for value in found if value is not None)
+        for c, found in scores.items()
     }
-    suite = run.suite.model_copy(update={"methods": {**others, str(run.method.path): own}})
-    for seed in suite.seeds:
-        yield replace(run, suite=suite, seed=seed)
 
 
-def _cut(suite: Suite, tune: Tune) -> Suite:
-    """The suite with no more columns and probes than the objective reads."""
-    columns = (tune.goal, *tune.keep)
-    probes = {probe for column in columns for probe in suite.reads(column)[1]}
-    asked = [suite.probes[name] for name in probes]
-    probes |= {probe.of for probe in asked if isinstance(probe, Judge)}
-    return suite.model_copy(
-        update={
-            "metrics": {c: m for c, m in suite.metrics.items() if c in columns},
-            "probes": {name: probe for name, probe in suite.probes.items() if name in probes},
-            "board": (),
-        }
-    )
+def _better(run: Run) -> dict[str, str]:
+    return {column: run.suite.better(column) for column in run.suite.metrics}
 
 
-def _floors(
-    runs: Sequence[Run], tune: Tune, store: Store, do: Callable[[Sequence[Run], Store], object]
-) -> dict[str, dict[str, float]]:
-    """What `none` scores on each model in the columns to keep."""
-    starts = [run for run in runs if run.method.name == NONE]
-    do([run for run in starts if store.finished(run) is None], store)
-    found: dict[str, dict[str, list[float]]] = {}
-    for run in starts:
-        record = store.record(run)
-        for column in tune.keep:
-            value = record.scores.get(column) if record else None
-            if value is None:
-                raise StoreError(
-                    f"{run.name}: has no {column} to keep a share of; drop it from tune"
-                )
-            found.setdefault(run.base.name, {}).setdefault(column, []).append(value)
-    names = {run.base.name for run in starts}
-    return {n: {c: fmean(v) for c, v in found.get(n, {}).items()} for n in names}
+def _progress(study: Study, budget: int) -> str:
+    last = study.trials.trials[-1]
+    values = ", ".join(f"{c} {'-' if v is None else f'{v:.3f}'}" for c, v in last.values.items())
+    said = values + ("" if last.feasible else " (not feasible)") if values else last.error
+    run = study.start
+    return f"{run.base.name}/{run.method.name}: trial {last.number + 1} of {budget}: {said}"
+
+
+def _studies(work: Work, say: Say) -> Iterator[Study]:
+    """One for each method and model, with the trials that are kept of it."""
+    objective = work.suite.tune
+    if objective is None:
+        return
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in work.runs:
+        if run.method.name not in (NONE, RETRAIN):
+            groups.setdefault((run.base.name, run.method.name), []).append(run)
+    folder = work.store.folder(work.suite) / "trials"
+    for (model, method), runs in groups.items():
+        first = _first(runs[0])
+        path = folder / model / f"{method}.json"
+        fresh = Trials(
+            key=digest("study", *map(_content, runs), _search(runs[0].method), runs[0].method.code),
+            method=method,
+            model=runs[0].base.id,
+            objective=objective.model_dump(exclude={"suite"}, exclude_none=True),
+            search=_search(runs[0].method),
+            none={},
+        )
+        kept = read_trials(path) if path.exists() else fresh
+        if kept is None or kept.key != fresh.key:
+            say(f"{path}: was made with another search, suite or code; its trials are begun again")
+            kept = fresh
+        yield Study(tuple(runs), objective, path, kept, first)
+
+
+def _search(file: MethodFile) -> Tree:
+    tree: Tree = {}
+    for name, tried in file.search.items():
+        tree[name] = list(asdict(tried)["samples"]) if "samples" in asdict(tried) else asdict(tried)
+    return tree
+
+
+def _first(run: Run) -> dict[str, Value]:
+    """The starting values of what is searched. Raises one line for a space that does not fit."""
+    space, own = run.method.search, _own(run)
+    for name, tried in space.items():
+        fixed: object = own
+        for part in name.split("."):
+            fixed = fixed.get(part) if isinstance(fixed, dict) else None
+        if fixed is not None:
+            raise SuiteError(
+                f"{run.suite.name}: methods.{run.method.name}.{name} is set there and searched in "
+                f"{run.method.tuned.path}; take it out of one of them"
+            )
+        for value in tried.samples:
+            try:
+                run.method.load(merged(run.settings, nested({name: value})))
+            except MethodError as error:
+                said = str(error).removeprefix(f"{run.method.path}: ")
+                raise MethodError(f"{run.method.tuned.path}: search: {name}: {said}") from error
+    settings = asdict(run.method.load(run.settings))
+    flat = settings | {f"recipe.{k}": v for k, v in settings.get("recipe", {}).items()}
+    return {name: flat[name] for name in space}
+
+
+def _own(run: Run) -> Tree:
+    """What the suite sets for a run's method."""
+    named = run.suite.methods.items()
+    found = [
+        own
+        for name, own in named
+        if MethodFile.find(name).path.resolve() == run.method.path.resolve()
+    ]
+    return found[0] if found else {}
+
+
+def _content(run: Run) -> object:
+    """What a trial depends on beside its settings and code: the suite's content, not the machine.
+
+    Versions of libraries are left out, so that kept trials outlive them.
+    """
+    suite, spec = run.suite, run.base.spec
+    read = [p.split for p in suite.probes.values() if isinstance(p, Read | Write)]
+    splits = sorted({*TRAINED, *read, *(run.watched(name) for name in run.method.watches)})
+    named = spec.model_dump(mode="json", exclude={"id", "target", "retain"})
+    said = suite.model_dump(mode="json", include={"grow", "peft", "max_tokens"})
+    probes = {k: p.model_dump(mode="json", exclude={"path"}) for k, p in suite.probes.items()}
+    objective = suite.tune.model_dump(exclude={"suite"}) if suite.tune else None
+    return [
+        run.corpus.digest(splits), digest(run.corpus.refusals), probes, dict(run.formulas),
+        objective, run.settings, said, [run.base.digest, run.base.target, run.base.retain, named],
+        run.seed, run.grow_seed, TRAINING, ASKING,
+    ]  # fmt: skip
 
 
 def _check_apart(board: Work, tuning: Work) -> None:
-    """Refuse to select on what is tested."""
+    """Refuse to choose settings by what the board then asks about."""
     if board.corpus is None or tuning.corpus is None:
         return
-    tested = _asked(board.suite, board.corpus)
-    for content, (split, item) in _asked(tuning.suite, tuning.corpus).items():
+    tested = _touched(board.suite, board.corpus)
+    for content, (split, item) in _touched(tuning.suite, tuning.corpus).items():
         if content in tested:
+            there = tested[content][0]
             raise SuiteError(
-                f"tune.suite: item {item!r} of {split!r} is also asked about or forgotten on the "
-                "board; tune on other items (another file, `skip`, or `seed`)"
+                f"{tuning.suite.name}: tune.suite: item {item!r} of split {split!r} is in "
+                f"{there!r} of the board too; give tuning other items (`skip`, `seed`, a file)"
             )
 
 
-def _asked(suite: Suite, corpus: Corpus) -> dict[object, tuple[str, str]]:
-    """What is forgotten or asked about: content of items to their split and id."""
+def _touched(suite: Suite, corpus: Corpus) -> dict[object, tuple[str, str]]:
+    """What is forgotten or asked about: an item's content to its split and id."""
     found = {item.content: ("forget", item.id) for item in corpus["forget"]}
     for probe in suite.probes.values():
         if isinstance(probe, Read | Write):

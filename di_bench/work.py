@@ -45,7 +45,7 @@ class Choice:
     seeds: Sequence[int] = ()
     changes: Sequence[str] = ()
     tuning: bool = False
-    """The suite as `tune` runs it."""
+    """The suite as tuning runs it: other items, and only the objective's columns."""
 
     @cached_property
     def loaded(self) -> Suite:
@@ -133,8 +133,8 @@ class Work:
                 self.store.forget("transcripts", key)
 
     def workers(self) -> int:
-        """How many processes to use when nobody says."""
-        return default_workers(self.runs)
+        """One process for each core with built-in sizes, one in all with bigger models."""
+        return cores() if all(run.base.spec.builtin for run in self.runs) else 1
 
     def answered(self, run: Run) -> bool:
         """Whether everything a run's scores read is in the cache."""
@@ -174,11 +174,6 @@ class Work:
             return f"{said}; the cost is known once each model has a finished cell"
         seconds = sum(fmean(known[run.base.name]) for run in left)
         return f"{said}; about {seconds:.0f} processor seconds of unlearning and asking"
-
-
-def default_workers(runs: Sequence[Run]) -> int:
-    """One process for each core with built-in sizes, one in all with bigger models."""
-    return cores() if all(run.base.spec.builtin for run in runs) else 1
 
 
 def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
