@@ -104,8 +104,12 @@ def _checkpointing(lm: LM, *, on: bool) -> Iterator[None]:
     if not on:
         yield
         return
-    lm.inner.gradient_checkpointing_enable({"use_reentrant": False})
+    try:
+        lm.inner.activation_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        raise ModelError(f"recipe.checkpointing: {error}; leave it out") from error
     try:
         yield
     finally:
-        lm.inner.gradient_checkpointing_disable()
+        lm.inner.activation_checkpointing_disable()
+        lm.inner.disable_input_require_grads()  # which turning it on had turned on
