@@ -19,20 +19,24 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 
 @pytest.fixture(scope="module")
 def spread_out(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every case, trained by one process (`one`) and by two (`rank0`, `rank1`)."""
+    """Every case, trained by one process (`one`) and by two, sharded (`fsdp`) or not."""
     out = tmp_path_factory.mktemp("spread")
     spread.all_cases(tiny, out / "one")
-    for status, said in spread.launch(["-m", "tests.spread", str(tiny), str(out)]):
-        assert status == 0, said
+    for folder, more in ((out, {}), (out / "fsdp", spread.FSDP)):
+        code = ["-m", "tests.spread", str(tiny), str(folder)]
+        for status, said in spread.launch(code, more):
+            assert status == 0, said
     return out
 
 
+NAMES = [spread.case(*case) for case in [*spread.CASES, *((name, False) for name in spread.EXTRA)]]
+
+
 @pytest.mark.parametrize(
-    "name",
-    [spread.case(*case) for case in spread.CASES]
-    + [spread.case(name, False) for name in spread.EXTRA],
+    ("rank", "name"),
+    [(f"rank{rank}", name) for rank in range(2) for name in NAMES]
+    + [(f"fsdp/rank{rank}", name) for rank in range(2) for name in NAMES if "lora" not in name],
 )
-@pytest.mark.parametrize("rank", ["rank0", "rank1"])
 def test_two_processes_train_what_one_does(spread_out: Path, rank: str, name: str) -> None:
     ours, theirs = (
         load_file(spread_out / who / name / "weights.safetensors") for who in ("one", rank)
@@ -125,3 +129,24 @@ def test_what_one_process_cannot_do_ends_the_run_in_one_line(
     status, said = accelerated(suite_file, odd, "--seed", "0", *folders)
     assert status == 1, said  # the launcher's own; the process left with 2
     assert said.count("process 1: out of memory with micro-batches of 4 texts") == 1, said
+
+
+def test_what_cannot_be_sharded_is_said_in_one_line(tiny: Path, tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from tests import spread
+from di_bench.model import Peft
+from di_bench.errors import ModelError
+spread.shard()
+for name, peft in (("di_stop", None), ("gd", Peft())):
+    try:
+        folder = Path({str(tmp_path)!r}, name, os.environ["RANK"])
+        spread.trained(name, Path({str(tiny)!r}), folder, peft)
+    except ModelError as error:
+        print("refused:", error)
+"""
+    for status, said in spread.launch(["-c", code], spread.FSDP):
+        assert status == 0, said
+        assert "refused: a rule to stop by asks a whole model" in said
+        assert "refused: FSDP trains whole models; leave peft out" in said
