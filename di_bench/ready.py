@@ -1,8 +1,7 @@
 """A model made ready for training, and given back as it was: precision, checkpointing, sharding.
 
 Weights that are trained whole are float32 while they are: bfloat16 loses most updates of a small
-learning rate. Nothing here but what a CPU can show has been measured: bfloat16 on a GPU and FSDP
-have not been run yet.
+learning rate. All of it is tested on a CPU; none of it has been run on a GPU yet.
 """
 
 from __future__ import annotations
