@@ -22,6 +22,7 @@ from peft import (
 from safetensors.torch import load_file
 from torch import Tensor
 
+from di_bench import ranks
 from di_bench.errors import ModelError
 from di_bench.lm import LM
 from di_bench.model import Peft
@@ -55,7 +56,9 @@ def trainable(lm: LM, peft: Peft | None, seed: int) -> LM:
 
 
 def save(lm: LM, folder: Path) -> None:
-    """Keep the trained weights: an adapter's alone, or all of them."""
+    """Keep the trained weights: an adapter's alone, or all of them. One process does."""
+    if not ranks.first():
+        return
     if isinstance(lm.model, PeftModel):
         lm.model.save_pretrained(str(folder))
     else:

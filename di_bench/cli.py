@@ -55,6 +55,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore records and cache.")] = False,
 ) -> None:
     """Do what is not done yet, then show the board."""
+    from di_bench import ranks
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
@@ -62,9 +63,11 @@ def run(
 
     if offline:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(
+        level=logging.INFO if ranks.first() else logging.ERROR, format="%(message)s"
+    )
     quiet()
-    with plain_errors():
+    with plain_errors(), ranks.launched():
         work = _work(
             suite,
             methods,
@@ -77,9 +80,9 @@ def run(
             "cache" if offline else "network",
         )
         work.check_writable()
-        if fresh:
+        if fresh and ranks.first():
             work.forget()
-        todo = list(work.runs) if fresh else work.left()
+        todo = ranks.told(list(work.runs) if fresh else work.left())
         folder = work.store.folder(work.suite)
         done = len(work.runs) - len(todo)
         typer.echo(f"{len(work.runs)} cells: {done} done in {folder}, {len(todo)} to do")
@@ -90,16 +93,18 @@ def run(
         if todo:
             with watching(todo, done, draw) as watcher:
                 run_all(todo, work.store, watcher, workers=workers or work.workers())
-        with whole(folder / "LEADERBOARD.md") as draft:
-            draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
+        if ranks.first():
+            with whole(folder / "LEADERBOARD.md") as draft:
+                draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
         typer.echo(draw())
         kept = [work.store.record(run) for run in work.runs]
         if wrong := [record for record in kept if record and record.status == "failed"]:
-            typer.secho(
-                f"{len(wrong)} of {len(work.runs)} cells failed; see the notes above",
-                err=True,
-                fg="red",
-            )
+            if ranks.first():
+                typer.secho(
+                    f"{len(wrong)} of {len(work.runs)} cells failed; see the notes above",
+                    err=True,
+                    fg="red",
+                )
             raise typer.Exit(1)
 
 

@@ -14,10 +14,10 @@ _DEVICES: tuple[Device, ...] = ("cuda", "mps", "cpu")
 
 
 def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many processors this process may use; those of a machine are shared by its ranks."""
+    own = hasattr(os, "sched_getaffinity")
+    found = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
+    return max(1, found // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
 
 
 @cache
@@ -29,6 +29,8 @@ def device() -> Device:
             return known
     if asked:
         raise DiBenchError(f"DI_BENCH_DEVICE={asked}: use cuda, mps or cpu")
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":  # accelerate launch --cpu
+        return "cpu"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     if Path("/proc/driver/nvidia/version").exists() and not version("torch").endswith("+cpu"):
         return "cpu" if hidden else "cuda"

@@ -18,9 +18,10 @@ import datasets
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
+from di_bench import ranks
 from di_bench.batch import Batch, pad
 from di_bench.device import cores, device
 from di_bench.errors import ModelError
@@ -46,10 +47,17 @@ class LM:
 
     @classmethod
     def load(
-        cls, source: str | Path, template: Template, *, dtype: str, revision: str | None = None
+        cls,
+        source: str | Path,
+        template: Template,
+        *,
+        dtype: str,
+        revision: str | None = None,
+        four_bits: bool = False,
     ) -> LM:
         """A checkpoint by hub id or folder, on the best device there is. Safetensors only.
 
+        `four_bits` squeezes its linear layers to NF4; an adapter on them can be trained.
         Raises ModelError when it cannot be reached or loaded safely.
         """
         name = str(Path(source).expanduser() if str(source).startswith("~") else source)
@@ -64,6 +72,7 @@ class LM:
                 trust_remote_code=False,
                 dtype=getattr(torch, dtype),
                 output_loading_info=True,
+                **(_four_bits(dtype) if four_bits else {}),
             )
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
@@ -79,7 +88,8 @@ class LM:
         model.generation_config = type(own)(eos_token_id=own.eos_token_id)
         small = sum(p.numel() for p in model.parameters()) < SMALL
         torch.set_num_threads(1 if small else cores())
-        return cls(model.to(device()).eval(), tokenizer, template)
+        placed = model if four_bits else model.to(device())
+        return cls(placed.eval(), tokenizer, template)
 
     @property
     def device(self) -> torch.device:
@@ -210,9 +220,23 @@ class LM:
         return LM(model.eval().requires_grad_(False), self.tokenizer, self.template, beside)
 
     def save(self, folder: Path) -> None:
-        """Write weights and tokenizer to `folder`, in Hugging Face's layout."""
+        """Write weights and tokenizer to `folder`, in Hugging Face's layout. One process does."""
+        if not ranks.first():
+            return
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def _four_bits(dtype: str) -> dict[str, Any]:
+    """How to load for QLoRA (Dettmers et al., 2023, 2305.14314). Not run on a GPU yet."""
+    config: Any = BitsAndBytesConfig
+    nf4 = config(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+    return {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}}
 
 
 def hush() -> None:

@@ -1,11 +1,13 @@
 """A model as a suite names it, and how it is grown and trained."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, PositiveInt, TypeAdapter, ValidationError
 
-from di_bench.errors import nearest
+from di_bench.device import device
+from di_bench.errors import ModelError, nearest
 from di_bench.recipe import Recipe
 from di_bench.spec import PlaceError, Spec, Tree, complaint
 
@@ -74,8 +76,18 @@ class Grow(Spec):
 class Peft(Spec):
     """Unlearn through an adapter instead of all weights."""
 
-    kind: Literal["lora"] = "lora"
+    kind: Literal["lora", "qlora"] = "lora"
+    """qlora: LoRA on a target in four bits. Needs CUDA and bitsandbytes; not run on a GPU yet."""
     rank: PositiveInt = 8
     alpha: PositiveInt = 16
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     dropout: float = 0.0
+
+    def check(self) -> None:
+        """Raise ModelError when this machine cannot train such an adapter."""
+        if self.kind == "qlora":
+            why = "" if device() == "cuda" else f"needs a CUDA device, and this is {device()}"
+            if not why and find_spec("bitsandbytes") is None:
+                why = "needs bitsandbytes: pip install 'di-bench[qlora]'"
+            if why:
+                raise ModelError(f"peft.kind: qlora {why}; or take kind: lora")

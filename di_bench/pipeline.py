@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, grow, probe, recording, world
+from di_bench import adapt, grow, probe, ranks, recording, world
 from di_bench.corpus import TRAINED, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
@@ -46,6 +46,12 @@ class Pipeline:
     watch: Watch = lambda _stage, _done: None
     _lms: dict[str, LM] = field(default_factory=dict)
 
+    def check(self, run: Run) -> None:
+        """Raise DiBenchError for settings that do not fit, before the first hour of work."""
+        run.method.load(run.settings)
+        if run.suite.peft:
+            run.suite.peft.check()
+
     def base(self, run: Run) -> LM:
         """The model everything starts from."""
         spec = run.base.spec
@@ -69,14 +75,21 @@ class Pipeline:
             self._lms[grown.key] = self._grown(run, grown)
         return self._lms[grown.key].clone()
 
-    def _grown(self, run: Run, grown: Grown) -> LM:
+    def _start(self, run: Run) -> LM:
+        """What a method is handed."""
+        if run.suite.peft and run.suite.peft.kind == "qlora":
+            return self._grown(run, run.target, four_bits=True)
+        return self.grown(run, run.target)
+
+    def _grown(self, run: Run, grown: Grown, *, four_bits: bool = False) -> LM:
         spec = run.base.spec
         template = Template(spec.template, spec.system, spec.date)
+        load = partial(LM.load, template=template, dtype=run.base.dtype, four_bits=four_bits)
         if grown.checkpoint:
             name, revision = grown.checkpoint, ""
             if not is_folder(name):
                 name, _, revision = name.partition("@")
-            return LM.load(name, template, dtype=run.base.dtype, revision=revision or None)
+            return load(name, revision=revision or None)
         what = "target" if grown.splits == TRAINED else "gold"
         say = partial(self.watch, f"{run.base.name} memorises ({what}, seed {grown.seed})")
 
@@ -90,13 +103,13 @@ class Pipeline:
 
         with self._remembered(grown.key, f"the {what} could not be grown: "):
             folder = self.store.piece("grown", grown.key, make)
-        return LM.load(folder, template, dtype=run.base.dtype)
+        return load(folder)
 
     def unlearned(self, run: Run) -> LM:
         """The model after the method, and its cost kept beside it."""
-        start = self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
         if run.method.name in (NONE, RETRAIN):
-            return start
+            return self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
+        start = self._start(run)
         reset_peak_memory()
         lm = adapt.trainable(start, run.suite.peft, run.seed)
         fit = Fitter(
@@ -118,7 +131,7 @@ class Pipeline:
     @contextmanager
     def _remembered(self, key: str, what: str = "") -> Iterator[None]:
         """Keep a divergence: the same training would come to the same step again."""
-        if self.store.has("diverged", key):
+        if ranks.told(self.store.has("diverged", key)):
             raise DivergedError((self.store.path("diverged", key) / "error").read_text("utf-8"))
         try:
             yield
@@ -201,7 +214,7 @@ class Pipeline:
 
     def _gold(self, run: Run, probes: Collection[str]) -> dict[str, Rows] | None:
         """What a gold model answered; None where it failed, which leaves a gap in the scores."""
-        known = self.store.record(run)
+        known = ranks.told(self.store.record(run))
         if known is not None and known.status != "done":
             return None
         try:

@@ -1,7 +1,8 @@
 """How hard and how long to train."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,20 @@ class Recipe:
     """What the learning rate does after warm-up; linear and cosine end at zero."""
     clip: float = 1.0
     """The gradient's largest norm."""
+    checkpointing: bool = False
+    """Compute activations again when gradients need them: less memory, more time, same numbers."""
+
+
+_SILENT = ("checkpointing",)
+"""What changes no number, and so no key and no record."""
+
+
+def audible(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's settings without those that change no number."""
+    return {name: value for name, value in recipe.items() if name not in _SILENT}
+
+
+def heard(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's settings, its recipes without what changes no number."""
+    kept = {n: audible(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
+    return {name: value for name, value in kept.items() if value or not settings[name]}

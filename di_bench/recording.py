@@ -14,6 +14,7 @@ from di_bench import __version__
 from di_bench.corpus import TRAINED
 from di_bench.device import device
 from di_bench.metrics.metric import Score
+from di_bench.recipe import heard
 from di_bench.record import Record
 from di_bench.run import Base, Run
 from di_bench.store import Store
@@ -47,7 +48,7 @@ def record(
         seed=run.seed,
         grow_seed=run.grow_seed,
         status="done",
-        settings=dict(settings),
+        settings=heard(settings),
         peft=suite.peft.model_dump(mode="json") if suite.peft else None,
         setup=run.setup,
         keys={"weights": run.weights_key, "scores": run.scores_key},

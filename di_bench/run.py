@@ -16,7 +16,7 @@ from di_bench.device import device
 from di_bench.errors import SuiteError
 from di_bench.method import NONE, RETRAIN, MethodFile
 from di_bench.model import ModelSpec
-from di_bench.recipe import Recipe
+from di_bench.recipe import Recipe, audible, heard
 from di_bench.size import size
 from di_bench.spec import Tree
 from di_bench.suite import Judge, Read, Suite, Tasks, Write
@@ -102,10 +102,10 @@ class Grown:
         if self.checkpoint:
             given = self.base.target if self.splits == TRAINED else self.base.retain
             return digest("given", given, self.base.key)
-        room, recipe = self.suite.max_tokens, asdict(self.recipe)
+        room, recipe = self.suite.max_tokens, audible(asdict(self.recipe))
         data = self.corpus.digest(self.splits)
         spec = self.base.spec
-        taught = asdict(pretrain_recipe(self.suite, spec.id)) if spec.builtin else None
+        taught = _taught(self.suite, spec)
         return digest("grown", self.base.key, taught, data, recipe, room, self.seed)
 
 
@@ -114,9 +114,13 @@ def pretrain_recipe(suite: Suite, model: str) -> Recipe:
     return replace(size(model).pretrain, **suite.grow.pretrain)
 
 
+def _taught(suite: Suite, spec: ModelSpec) -> object:
+    return audible(asdict(pretrain_recipe(suite, spec.id))) if spec.builtin else None
+
+
 def base_key(suite: Suite, base: Base) -> str:
     """The key of a pretrained built-in size."""
-    return digest(base.key, asdict(pretrain_recipe(suite, base.spec.id)))
+    return digest(base.key, _taught(suite, base.spec))
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,8 @@ class Run:
             k: p.model_dump(mode="json", exclude={"path"}) for k, p in self.suite.probes.items()
         }
         spec = self.base.spec
-        taught = asdict(pretrain_recipe(self.suite, spec.id)) if spec.builtin else None
-        return digest(probes, self.suite.max_tokens, taught, asdict(self.target.recipe))
+        taught = _taught(self.suite, spec)
+        return digest(probes, self.suite.max_tokens, taught, audible(asdict(self.target.recipe)))
 
     @property
     def grow_seed(self) -> int:
@@ -217,7 +221,7 @@ class Run:
         stops = [watched] if self.method.watches else []
         return digest(
             "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
-            self.method.code, self.settings, peft, self.suite.max_tokens, self.seed, *stops,
+            self.method.code, heard(self.settings), peft, self.suite.max_tokens, self.seed, *stops,
         )  # fmt: skip
 
     def asked(self, probe: str) -> object:

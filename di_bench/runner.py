@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from queue import Empty
 from typing import Any, Literal, Protocol
 
+from di_bench import ranks
 from di_bench.errors import DiBenchError, DivergedError
 from di_bench.method import RETRAIN
 from di_bench.record import Record
@@ -83,8 +84,12 @@ def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
 def run_all(
     todo: Sequence[Run], store: Store, watcher: Watcher, *, workers: int = 1
 ) -> list[Record]:
-    """Do these runs. Raises DiBenchError for what the user can fix; what was whole is kept."""
-    left = {job.name: job for job in jobs(todo, store)}
+    """Do these runs. Raises DiBenchError for what the user can fix; what was whole is kept.
+
+    Several ranks (see `ranks.py`) do the same jobs, the first one's, each in one process.
+    """
+    workers = workers if ranks.size() == 1 else 1
+    left = {job.name: job for job in ranks.told(jobs(todo, store))}
     waiting: dict[str, set[str]] = {name: set(job.needs) for name, job in left.items()}
     runs = {run.name: run for run in todo}
     records: list[Record] = []
@@ -155,8 +160,11 @@ _state: dict[str, Any] = {}
 def _start(store: Store, watch: Callable[[str, float], None]) -> None:
     from di_bench.lm import hush
     from di_bench.pipeline import Pipeline
+    from di_bench.shared import SharedStore
 
     hush()
+    if ranks.size() > 1:
+        store = SharedStore(store.results, store.cache)
     _state["pipeline"] = Pipeline(store, watch)
 
 
@@ -197,7 +205,7 @@ def _do(job: Job) -> Record | None:
     """A job. Grading leaves a record; so does a method that diverges or breaks."""
     pipeline, run = _state["pipeline"], job.run
     steps: dict[Kind, Callable[[], object]] = {
-        "load": lambda: run.method.load(run.settings),
+        "load": lambda: pipeline.check(run),
         "base": lambda: pipeline.base(run),
         "target": lambda: pipeline.grown(run, run.target),
         "gold": lambda: pipeline.grown(run, run.gold),
@@ -205,7 +213,8 @@ def _do(job: Job) -> Record | None:
         "grade": lambda: pipeline.grade(run),
     }
     try:
-        made = steps[job.kind]()
+        with ranks.agreed():
+            made = steps[job.kind]()
     except DivergedError as error:
         return _failure(pipeline, job, error)
     except DiBenchError:

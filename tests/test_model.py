@@ -1,14 +1,16 @@
 """A model is named by what it is and refused when it is not safe to load; the device is found."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from di_bench.device import device
 from di_bench.errors import DiBenchError, ModelError
-from di_bench.model import ModelSpec
+from di_bench.model import ModelSpec, Peft
 from di_bench.store import Store
 from tests import toy
+from tests.test_cli import run
 from tests.toy import line
 
 
@@ -67,3 +69,32 @@ def test_the_device_is_found_unless_it_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DI_BENCH_DEVICE", "gpu")
     with pytest.raises(DiBenchError, match="DI_BENCH_DEVICE=gpu: use cuda, mps or cpu"):
         find()
+
+
+def test_lora_is_kept_as_it_always_was() -> None:
+    said = '{"kind":"lora","rank":8,"alpha":16,"targets":"all-linear","dropout":0.0}'
+    assert Peft().model_dump_json() == said
+
+
+@pytest.mark.parametrize("asked", ["cpu", "cuda"])
+def test_four_bits_are_refused_where_they_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    if asked == "cuda" and find_spec("bitsandbytes"):
+        pytest.skip("bitsandbytes is here")
+    monkeypatch.setenv("DI_BENCH_DEVICE", asked)
+    device.cache_clear()
+    why = {"cpu": "needs a CUDA device, and this is cpu", "cuda": "needs bitsandbytes"}[asked]
+    with pytest.raises(ModelError, match=rf"^peft\.kind: qlora {why}.*; or take kind: lora$"):
+        Peft(kind="qlora").check()
+    monkeypatch.undo()
+    device.cache_clear()
+
+
+def test_four_bits_without_a_gpu_cost_one_line_and_no_work(
+    suite_file: Path, folders: list[str]
+) -> None:
+    result = run(suite_file, folders, "--set", "peft.kind=qlora")
+    assert result.exit_code == 2
+    assert "qlora needs a CUDA device, and this is cpu" in result.output
+    assert not list(Path(folders[3]).rglob("*.safetensors"))

@@ -20,6 +20,7 @@ from di_bench.lm import LM
 from di_bench.losses import nll
 from di_bench.recipe import Recipe
 from di_bench.steps import Pair
+from di_bench.train import Training
 from tests.conftest import FORGET, REFUSALS, RETAIN, fitter, load
 
 SHORT = Recipe(lr=1e-3, epochs=2, batch_size=4, warmup=0)
@@ -289,3 +290,65 @@ def test_an_item_is_cut_at_the_suites_limit_in_training(lm: LM, tmp_path: Path) 
         {"forget": [Item("a", "", "qa", "?", "x" * 200)]}, (), 0, fitter(tmp_path).piece, 40
     )
     assert [len(text.ids) for text in fit._encoded(lm, "forget")] == [40]
+
+
+def test_memory_that_runs_out_halves_the_parts_and_changes_nothing(
+    tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes: list[int] = []
+    noted: list[float] = []
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        sizes.append(len(pair.forget.rows))
+        kept = nll(lm, pair.retain)
+        pair.note("retain", kept)
+        noise = 1 + torch.rand(()) / 10
+        if len(pair.forget.rows) > 2:
+            kept.backward()  # type: ignore[no-untyped-call]  # a part of it was already done
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return noise * (kept - ordinary(lm, pair))
+
+    def trained(name: str, micro_batch: int | None) -> tuple[dict[str, Tensor], Training]:
+        lm, fit = fresh(tiny), fitter(tmp_path / name)
+        recipe = replace(SHORT, batch_size=8, micro_batch=micro_batch)
+        fit(lm, loss, recipe, after=lambda notes: noted.append(notes["retain"]))
+        return weights(lm), replace(fit.trainings[0], seconds=0)
+
+    ran, cost = trained("out", None)
+    assert sizes == [8, 4, *[2] * 8]  # found out once, not in every step
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["out of memory"] * 2
+    expected, same_cost = trained("set", 2)
+    assert_close(ran, expected, rtol=0, atol=0)
+    assert cost == same_cost
+    assert noted[:2] == noted[2:]
+
+
+def test_memory_for_not_even_one_text_is_said_with_the_mend(lm: LM, tmp_path: Path) -> None:
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    lm.model.requires_grad_(True)
+    with pytest.raises(ModelError, match=r"single text at once; set recipe\.checkpointing=true"):
+        fitter(tmp_path)(lm, loss, SHORT)
+
+
+def test_no_prompt_and_no_padding_reaches_the_vocabulary(lm: LM, tmp_path: Path) -> None:
+    rows: list[tuple[int, int]] = []
+    most: list[int] = []
+
+    def see(_: Any, given: tuple[Tensor, ...], made: Tensor) -> None:  # noqa: ANN401 - torch's
+        rows.append((given[0].numel() // given[0].shape[-1], made.numel() // made.shape[-1]))
+
+    def loss(lm: LM, pair: Pair) -> Tensor:
+        rows.clear()
+        value = ordinary(lm, pair) + nll(lm, pair.retain)
+        answers = [len(batch.targets) for batch in (pair.forget, pair.retain)]
+        assert rows == [(n, n) for n in answers]
+        most.append(sum(batch.ids.numel() for batch in (pair.forget, pair.retain)) // sum(answers))
+        return value
+
+    handle = lm.head.register_forward_hook(see)
+    lm.model.requires_grad_(True)
+    fitter(tmp_path)(lm, loss, SHORT)
+    handle.remove()
+    assert min(most) > 1  # or it would say nothing
