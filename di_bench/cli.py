@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+new = typer.Typer(help="Write a file to start from.", no_args_is_help=True)
+app.add_typer(new, name="new")
 
 
 @app.command()
@@ -262,6 +266,20 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
 
     with plain_errors():
         typer.echo(getattr(listing, what.value)())
+
+
+@new.command()
+def method(
+    name: Annotated[str, typer.Argument(help="What to call it: a Python name.")],
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
+) -> None:
+    """Write a method that runs as it is, and a test of it that passes."""
+    from di_bench import scaffold
+
+    with plain_errors():
+        code, test = (shlex.quote(str(path)) for path in scaffold.method(name, to))
+        code = code if "/" in code else f"./{code}"
+        typer.echo(f"di-bench run tofu {code} --model builtin/nano --seed 0\npytest {test}")
 
 
 @app.command()
