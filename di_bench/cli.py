@@ -217,13 +217,31 @@ def show(
     results: Results = RESULTS,
     *,
     items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write its model to this new folder, to be loaded anywhere.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="To export: the suite's file, if it is not a packaged one.")
+    ] = None,
+    model: Models = None,
+    set_: Changes = None,
+    cache: Cache = None,
 ) -> None:
-    """Show one run: settings, scores, cost and environment."""
+    """Show one run (settings, scores, cost, environment), or export the model it made."""
     from di_bench.store import read_items, read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
         record = read_record(path)
+        if export is not None:
+            from di_bench import export as exporting
+            from di_bench.runner import quiet
+
+            quiet()
+            asked = exporting.choice(record, suite, model or (), set_ or ())
+            store = Store(results, cache or cache_folder())
+            typer.echo(exporting.export(record, asked, store, export, typer.echo))
+            return
         if not items:
             typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
             return
