@@ -64,7 +64,7 @@ def save(lm: LM, folder: Path, base: str | None = None, revision: str | None = N
     if not isinstance(lm.model, PeftModel):
         lm.save(folder)
         return
-    config = copy.deepcopy(lm.model.peft_config["default"])
+    config: Any = copy.deepcopy(lm.model.peft_config["default"])
     config.base_model_name_or_path, config.revision, config.inference_mode = base, revision, True
     if isinstance(config.target_modules, set):  # the order of a set differs in every process
         config.target_modules = sorted(config.target_modules)

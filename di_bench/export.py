@@ -13,7 +13,7 @@ from pathlib import Path
 
 from di_bench import adapt, method, suite
 from di_bench.errors import MethodError, StoreError, SuiteError
-from di_bench.lm import LM
+from di_bench.lm import LM, hush
 from di_bench.method import MethodFile
 from di_bench.model import is_folder
 from di_bench.pipeline import Pipeline
@@ -56,6 +56,7 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
     if record.status != "done":
         raise StoreError(f"{_name(record)}: {record.status}; such a run has no model to export")
     run = _run(record, asked, store)
+    hush()
     told: set[str] = set()
 
     def watch(stage: str, _: float) -> None:
