@@ -17,9 +17,10 @@ from peft import (
     LoraConfig,
     PeftModel,
     get_peft_model,
+    get_peft_model_state_dict,
     set_peft_model_state_dict,
 )
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from di_bench import ranks
@@ -55,14 +56,26 @@ def trainable(lm: LM, peft: Peft | None, seed: int) -> LM:
     return LM(model.eval(), lm.tokenizer, lm.template)  # PEFT starts with its dropout on
 
 
-def save(lm: LM, folder: Path) -> None:
-    """Keep the trained weights: an adapter's alone, or all of them. One process does."""
+def save(lm: LM, folder: Path, base: str | None = None, revision: str | None = None) -> None:
+    """Keep the trained weights: an adapter's alone, in PEFT's layout, or all of them.
+
+    An adapter names `base`, the id or path of the model it goes on. Pieces of work name none: they
+    are the same on every machine. One process of several does it.
+    """
     if not ranks.first():
         return
-    if isinstance(lm.model, PeftModel):
-        lm.model.save_pretrained(str(folder))
-    else:
+    if not isinstance(lm.model, PeftModel):
         lm.save(folder)
+        return
+    config: Any = copy.deepcopy(lm.model.peft_config["default"])
+    config.base_model_name_or_path, config.revision, config.inference_mode = base, revision, True
+    if isinstance(config.target_modules, set):  # the order of a set differs in every process
+        config.target_modules = sorted(config.target_modules)
+    config.save_pretrained(str(folder))
+    # PEFT would ask the hub whether embeddings were resized; nothing here resizes them.
+    weights = get_peft_model_state_dict(lm.model, save_embedding_layers=False)
+    contiguous = {name: weight.contiguous() for name, weight in weights.items()}
+    save_file(contiguous, folder / _ADAPTER, metadata={"format": "pt"})
 
 
 def restore(lm: LM, folder: Path) -> None:
@@ -135,6 +148,11 @@ def decoding(lm: LM, rule: Rule, beside: LM | None = None) -> LM:
         beside.model.eval().requires_grad_(False)
     changed.inner.forward = _Forward(changed.inner.forward, rule, beside)
     return changed
+
+
+def decodes(lm: LM) -> bool:
+    """Whether a rule changes what it predicts: such a model is more than its weights."""
+    return isinstance(lm.inner.forward, _Forward)
 
 
 class _Forward:

@@ -39,9 +39,11 @@ if TYPE_CHECKING:
         without_truth,
     )
     from di_bench.method import Fit, Method
+    from di_bench.model import Peft
     from di_bench.notebook import board, run
     from di_bench.recipe import Recipe
     from di_bench.reference import Reference
+    from di_bench.rehearsal import Rehearsal, rehearse
     from di_bench.steps import Pair
     from di_bench.train import Loss
 
@@ -76,9 +78,11 @@ _HOME = {
         "without_truth",
     ),
     "method": ("Fit", "Method"),
+    "model": ("Peft",),
     "notebook": ("board", "run"),
     "recipe": ("Recipe",),
     "reference": ("Reference",),
+    "rehearsal": ("Rehearsal", "rehearse"),
     "steps": ("Pair",),
     "train": ("Loss",),
 }
@@ -91,8 +95,10 @@ __all__ = [
     "Loss",
     "Method",
     "Pair",
+    "Peft",
     "Recipe",
     "Reference",
+    "Rehearsal",
     "answer_nll",
     "answer_probability",
     "board",
@@ -111,6 +117,7 @@ __all__ = [
     "nll",
     "npo",
     "offset",
+    "rehearse",
     "run",
     "sequence_logprob",
     "simnpo",

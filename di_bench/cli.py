@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+new = typer.Typer(help="Write a file to start from.", no_args_is_help=True)
+app.add_typer(new, name="new")
 
 
 @app.command()
@@ -269,13 +273,31 @@ def show(
     results: Results = RESULTS,
     *,
     items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write its model to this new folder, to be loaded anywhere.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="To export: the suite's file, if it is not a packaged one.")
+    ] = None,
+    model: Models = None,
+    set_: Changes = None,
+    cache: Cache = None,
 ) -> None:
-    """Show one run: settings, scores, cost and environment."""
+    """Show one run (settings, scores, cost, environment), or export the model it made."""
     from di_bench.store import read_items, read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
         record = read_record(path)
+        if export is not None:
+            from di_bench import export as exporting
+            from di_bench.runner import quiet
+
+            quiet()
+            asked = exporting.choice(record, suite, model or (), set_ or ())
+            store = Store(results, cache or cache_folder())
+            typer.echo(exporting.export(record, asked, store, export, typer.echo))
+            return
         if not items:
             typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
             return
@@ -318,6 +340,20 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
 
     with plain_errors():
         typer.echo(getattr(listing, what.value)())
+
+
+@new.command()
+def method(
+    name: Annotated[str, typer.Argument(help="What to call it: a Python name.")],
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
+) -> None:
+    """Write a method that runs as it is, and a test of it that passes."""
+    from di_bench import scaffold
+
+    with plain_errors():
+        code, test = (shlex.quote(str(path)) for path in scaffold.method(name, to))
+        code = code if "/" in code else f"./{code}"
+        typer.echo(f"di-bench run tofu {code} --model builtin/nano --seed 0\npytest {test}")
 
 
 @app.command()

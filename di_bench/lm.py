@@ -1,8 +1,7 @@
 """A causal language model and its tokenizer, reduced to the few verbs the benchmark needs.
 
-`logits` is flat: one row for each answer
-token of a batch, in order, so padding and prompts never reach the vocabulary projection, a loss or
-a metric.
+`logits` is flat: one row for each answer token of a batch, in order, so padding and prompts never
+reach the vocabulary projection, a loss or a metric.
 """
 
 from __future__ import annotations
@@ -80,6 +79,8 @@ class LM:
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
+        for how in ("is_local", "local_files_only"):  # how it was reached is no part of it
+            tokenizer.init_kwargs.pop(how, None)
         model, found = loaded
         if missing := sorted(found["missing_keys"]):  # they would be drawn at random
             raise ModelError(f"{name}: the checkpoint has no {missing[0]}; give a whole one")

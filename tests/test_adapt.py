@@ -1,10 +1,13 @@
 """An adapter learns, and nothing else does; it is kept alone and comes back the same."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
@@ -103,6 +106,48 @@ def test_an_adapter_is_kept_alone_and_comes_back_the_same(tiny: Path, tmp_path: 
     adapt.restore(again, tmp_path)
     assert_close(weights(again), weights(lm), rtol=0, atol=0)
     assert torch.equal(again.logits(batch_of(lm)), lm.logits(batch_of(lm)))
+
+
+def test_a_kept_adapter_is_a_folder_of_peft_and_names_no_place(tiny: Path, tmp_path: Path) -> None:
+    places = [shutil.copytree(tiny, tmp_path / name / "tiny") for name in ("one", "another")]
+    for place in places:
+        adapt.save(adapted(place), place.parent / "kept")
+    one, another = (sorted((place.parent / "kept").iterdir()) for place in places)
+    assert [file.name for file in one] == ["adapter_config.json", "adapter_model.safetensors"]
+    for file, other in zip(one, another, strict=True):
+        assert file.read_bytes() == other.read_bytes()
+        assert str(tmp_path).encode() not in file.read_bytes()
+    config = json.loads(one[0].read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] is None
+    assert config["target_modules"] == sorted(config["target_modules"])
+    lm = adapted(tiny)
+    plain = PeftModel.from_pretrained(load(tiny).model, str(one[0].parent))
+    again = LM(plain.eval(), lm.tokenizer, lm.template)
+    assert torch.equal(again.logits(batch_of(lm)), lm.logits(batch_of(lm)))
+
+
+def test_an_adapter_of_an_older_folder_comes_back_too(tiny: Path, tmp_path: Path) -> None:
+    """Such a folder has weights and no configuration."""
+    lm = adapted(tiny)
+    fitter(tmp_path / "fit")(lm, ordinary, RECIPE)
+    lm.model.save_pretrained(str(tmp_path / "old"))
+    for file in (tmp_path / "old").iterdir():
+        if file.suffix != ".safetensors":
+            file.unlink()
+    again = adapted(tiny, seed=5)
+    adapt.restore(again, tmp_path / "old")
+    assert_close(weights(again), weights(lm), rtol=0, atol=0)
+
+
+def test_kept_weights_and_tokenizer_name_no_place(lm: LM, tmp_path: Path) -> None:
+    lm.save(tmp_path / "one")
+    load(tmp_path / "one").save(tmp_path / "another")
+    names = {file.name for file in (tmp_path / "one").iterdir()}
+    assert names == {file.name for file in (tmp_path / "another").iterdir()}
+    for name in names:
+        first = (tmp_path / "one" / name).read_bytes()
+        assert first == (tmp_path / "another" / name).read_bytes(), name
+        assert str(tmp_path).encode() not in first
 
 
 def test_whole_weights_come_back_the_same_in_place(lm: LM, tiny: Path, tmp_path: Path) -> None:
