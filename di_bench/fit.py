@@ -145,6 +145,10 @@ class Fitter:
         torch.manual_seed(self.seed)
         items = self.splits["forget"]
         texts = self._encoded(lm, "forget")
+        true = [
+            (item.answer.strip(), _written(lm, item, text, text.answer))
+            for item, text in zip(items, texts, strict=True)
+        ]
         found: list[list[str]] = [[] for _ in items]
         for ask in range(IMAGININGS):
             due = [row for row, own in enumerate(found) for _ in range(count - len(own))]
@@ -155,8 +159,9 @@ class Fitter:
                 room = max(2 * len(texts[row].answer) for row in rows) or 1
                 hot = temperature * 2 ** (ask // 2)
                 written = lm.write(prompts, room, top_p=1.0, temperature=hot)
-                for row, text in zip(rows, map(lm.text, written), strict=True):
-                    if text and text != items[row].answer.strip():
+                for row, ids in zip(rows, written, strict=True):
+                    text = _written(lm, items[row], texts[row], ids)
+                    if text and text not in true[row]:
                         found[row].append(text)
         if missing := [items[row].id for row, own in enumerate(found) if len(own) < count]:
             raise MethodError(f"the model has no other answer to {missing[0]!r}; raise temperature")
@@ -175,7 +180,10 @@ class Fitter:
 
     def _watched(self, lm: LM, name: str) -> list[Encoded]:
         if name not in self.watched:
-            raise MethodError(f"a method that reads {name!r} must say so: watches = ({name!r},)")
+            raise MethodError(
+                f"a method that reads {name!r} must say so in its class: "
+                f"watches: ClassVar[tuple[str, ...]] = ({name!r},)"
+            )
         return [lm.encode(item, None, self.max_tokens) for item in self.watched[name]]
 
     def _encoded(self, lm: LM, split: str) -> list[Encoded]:
@@ -195,5 +203,12 @@ class Fitter:
                 return texts
             marked = zip(texts, self._focus, strict=True)
             return [t if any(t.focus) else replace(t, focus=focus) for t, focus in marked]
-        pairs = zip(items, answers, strict=True)
+        asked = [replace(item, ids=()) for item in items]  # ready ids would be the truth again
+        pairs = zip(asked, answers, strict=True)
         return [lm.encode(item, text, self.max_tokens) for item, own in pairs for text in own]
+
+
+def _written(lm: LM, item: Item, text: Encoded, ids: Sequence[int]) -> str:
+    """An answer of these ids; where there is no question, the first token was given."""
+    given = () if item.prompt else text.ids[: text.start]
+    return lm.text([*given, *ids])

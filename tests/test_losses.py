@@ -1,94 +1,25 @@
-"""Losses against plain NumPy formulas, and nothing learnt from prompts and padding."""
+"""Losses against plain NumPy formulas, and nothing learnt from prompts and padding.
+
+Those of imagination stand here; other families have a file of their own.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from di_bench import losses
-from di_bench.batch import Batch, pad
+from di_bench.batch import Batch
 from di_bench.lm import LM
-from tests.conftest import FORGET, RETAIN
-
-Floats = NDArray[np.float64]
-BETA = 0.3
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Of the last axis, in double precision."""
-    top = logits.max(-1, keepdims=True)
-    below: Floats = logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
-    return below
-
-
-@dataclass(frozen=True)
-class Case:
-    """A batch that is part of a larger step, and what two models say about it, in NumPy."""
-
-    lm: LM
-    batch: Batch
-    teacher: Tensor
-    now: list[Floats]
-    """For each sequence the (L, V) log-probabilities of its answer's tokens."""
-    start: list[Floats]
-    """The same of the teacher."""
-    answers: list[list[int]]
-
-    def chosen(self, said: list[Floats]) -> list[Floats]:
-        """For each sequence the (L,) log-probabilities of its true tokens."""
-        return [p[np.arange(len(y)), y] for p, y in zip(said, self.answers, strict=True)]
-
-    def mean(self, per_token: list[Floats]) -> float:
-        """Over the answer tokens of the whole step."""
-        return float(np.concatenate(per_token).sum() / self.batch.tokens)
-
-
-def full(lm: LM, batch: Batch) -> Floats:
-    """(B, T, V) logits of every position."""
-    with torch.no_grad():
-        out = lm.model(input_ids=batch.ids, attention_mask=batch.mask).logits
-    logits: Floats = out.double().numpy()
-    return logits
+from tests.case import BETA, Case, answers, learnt, log_softmax, made, same, sums, tensor, told
 
 
 @pytest.fixture
 def case(lm: LM) -> Case:
-    items = (*FORGET[:3], RETAIN[1])
-    texts = [*(lm.encode(one) for one in items), lm.encode(FORGET[4], "It is not that at all.")]
-    batch = pad(texts, filler=7)
-    assert 7 not in {token for text in texts for token in text.ids}
-    batch = replace(batch, tokens=batch.tokens + 11, sequences=batch.sequences + 3)
-    other = lm.clone()
-    torch.manual_seed(5)
-    with torch.no_grad():
-        for p in other.model.parameters():
-            p.add_(torch.randn_like(p), alpha=0.05)
-    spans = [slice(text.start - 1, len(text.ids) - 1) for text in texts]
-    said = [
-        [log_softmax(row[span]) for row, span in zip(full(who, batch), spans, strict=True)]
-        for who in (lm, other)
-    ]
-    answers = [list(text.answer) for text in texts]
-    lm.model.requires_grad_(True)
-    return Case(lm, batch, other.logits(batch).detach(), said[0], said[1], answers)
-
-
-def sums(case: Case, said: list[Floats]) -> Floats:
-    """(B,) log-probabilities of whole answers."""
-    return np.array([one.sum() for one in case.chosen(said)])
-
-
-def tensor(values: Floats) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def same(got: Tensor, wanted: Any) -> None:  # noqa: ANN401 - numbers of any shape
-    np.testing.assert_allclose(got.detach().double().numpy(), wanted, rtol=2e-5, atol=2e-6)
+    return made(lm)
 
 
 def test_nll_is_the_mean_over_answer_tokens_of_the_step_and_of_nothing_else(case: Case) -> None:
@@ -142,39 +73,76 @@ def test_kl_goes_from_the_start_to_the_model(case: Case) -> None:
     same(losses.kl(own, case.lm, case.batch), 0.0)
 
 
-def test_npo_follows_its_published_formula_and_sign(case: Case) -> None:
-    """(2 / beta) log(1 + (p / p0) ** beta), Zhang et al., 2024, equation 3."""
-    now, start = sums(case, case.now), sums(case, case.start)
-    wanted = 2 / BETA * np.log1p(np.exp(BETA * (now - start))).sum() / case.batch.sequences
-    same(losses.npo(tensor(now), tensor(start), BETA, case.batch), wanted)
-    known, forgotten = (
-        losses.npo(tensor(now + by), tensor(now), BETA, case.batch) for by in (1, -1)
-    )
-    assert known > forgotten
+def test_imagination_of_three_tokens_by_hand() -> None:
+    """With ln 5 taken off the true token, .5 .3 .2 becomes 1/6 1/2 1/3."""
+    batch, start = answers([0]), tensor(np.log([[0.5, 0.3, 0.2]]))
+    teacher = losses.lowered(start, batch, np.log(5))
+    same(teacher.softmax(-1), [[1 / 6, 1 / 2, 1 / 3]])
+    same(losses.distil(told([[1 / 3] * 3]), teacher, batch), np.log(3))
+    lm = told([[0.5, 0.3, 0.2]])
+    same(losses.distil(lm, teacher, batch), 1.2539902)
+    same(learnt(lm, losses.distil(lm, teacher, batch)), [[1 / 3, -0.2, -2 / 15]])
 
 
-def test_npo_of_a_small_beta_is_gradient_ascent(case: Case) -> None:
-    """Its gradient goes to that of the summed log-probability (Zhang et al., 2024)."""
-    start = losses.sequence_logprob(case.lm, case.batch).detach()
-    now = start.clone().requires_grad_(True)
-    losses.npo(now, start, 1e-3, case.batch).backward()  # type: ignore[no-untyped-call]  # torch's
-    assert now.grad is not None
-    same(now.grad, np.full(len(now), 1 / case.batch.sequences))
+def test_token_distil_is_distil_before_the_mean(case: Case) -> None:
+    soft = [-(np.exp(p) * q).sum(-1) for p, q in zip(case.start, case.now, strict=True)]
+    same(losses.token_distil(case.lm, case.teacher, case.batch), np.concatenate(soft))
 
 
-def test_dpo_prefers_the_better_with_two_over_beta(case: Case) -> None:
-    better, worse = sums(case, case.now), sums(case, case.start)
-    margin = BETA * (better - worse)
-    wanted = 2 / BETA * np.log1p(np.exp(-margin)).sum() / case.batch.sequences
-    same(losses.dpo(tensor(better), tensor(worse), BETA, case.batch), wanted)
-    right = losses.dpo(tensor(better + 1), tensor(better), BETA, case.batch)
-    assert right < losses.dpo(tensor(better), tensor(better + 1), BETA, case.batch)
+@pytest.mark.parametrize(("outside", "inside"), [(1.0, 10.0), (0.0, 1.0), (1.0, 1.0)])
+def test_focus_is_a_mean_by_the_weights_of_the_whole_step(
+    case: Case, outside: float, inside: float
+) -> None:
+    focus = case.batch.focus.double().numpy()
+    assert 0 < focus.sum() < len(focus)
+    soft = np.arange(len(focus)) / 7
+    weight = np.where(focus == 1, inside, outside)
+    whole = outside * (case.batch.tokens - case.batch.focused) + inside * case.batch.focused
+    got = losses.focused(tensor(soft), case.batch, outside, inside)
+    same(got, (weight * soft).sum() / whole)
+    if outside == inside:
+        same(got, soft.sum() / case.batch.tokens)
+
+
+def focus_of(focus: list[float], tokens: int, focused: int) -> Batch:
+    return replace(answers([0] * len(focus)), focus=tensor(focus), tokens=tokens, focused=focused)
+
+
+def test_focus_by_hand() -> None:
+    """Public code divides by the number of tokens, which shrinks a step of little focus."""
+    soft, batch = tensor([1.0, 2.0, 3.0]), focus_of([0.0, 1.0, 0.0], 3, 1)
+    same(losses.focused(soft, batch, 1.0, 10.0), (1 + 20 + 3) / 12)
+    same(losses.focused(soft, batch, 0.0, 1.0), 2.0)
+
+
+def test_a_step_without_focus_is_plain_when_soft_and_nothing_when_hard() -> None:
+    soft, batch = tensor([1.0, 2.0, 3.0]).requires_grad_(True), focus_of([0.0] * 3, 3, 0)
+    same(losses.focused(soft, batch, 1.0, 10.0), 2.0)
+    hard = losses.focused(soft, batch, 0.0, 1.0)
+    assert (hard.item(), hard.requires_grad) == (0.0, True)
+
+
+@pytest.mark.parametrize("outside", [0.0, 1.0])
+def test_parts_of_a_step_add_up_to_its_focus(outside: float) -> None:
+    soft, focus = tensor([1.0, 2.0, 3.0, 4.0, 5.0]), [1.0, 0.0, 0.0, 1.0, 1.0]
+    whole = losses.focused(soft, focus_of(focus, 5, 3), outside, 7.0)
+    parts = [
+        losses.focused(soft[part], focus_of(focus[part], 5, 3), outside, 7.0)
+        for part in (slice(1), slice(1, 3), slice(3, 5))
+    ]
+    same(torch.stack(parts).sum(), whole.item())
 
 
 Made = Callable[[Case], Tensor]
 LOSSES: dict[str, Made] = {
     "nll": lambda c: losses.nll(c.lm, c.batch),
     "distil": lambda c: losses.distil(c.lm, losses.lowered(c.teacher, c.batch, 10.0), c.batch),
+    "soft": lambda c: losses.focused(
+        losses.token_distil(c.lm, c.teacher, c.batch), c.batch, 1.0, 10.0
+    ),
+    "hard": lambda c: losses.focused(
+        losses.token_distil(c.lm, c.teacher, c.batch), c.batch, 0.0, 1.0
+    ),
     "kl": lambda c: losses.kl(c.teacher, c.lm, c.batch),
     "npo": lambda c: losses.npo(
         losses.sequence_logprob(c.lm, c.batch), tensor(sums(c, c.start)), BETA, c.batch
@@ -182,7 +150,24 @@ LOSSES: dict[str, Made] = {
     "dpo": lambda c: losses.dpo(
         losses.sequence_logprob(c.lm, c.batch), tensor(sums(c, c.start)), BETA, c.batch
     ),
+    "simnpo": lambda c: losses.simnpo(losses.answer_nll(c.lm, c.batch), 2.5, 0.0, c.batch),
+    "flat": lambda c: losses.flat(
+        tensor(np.zeros(5)), losses.answer_probability(c.lm, c.batch), c.batch
+    ),
+    "weighted_ascent": lambda c: losses.weighted_ascent(
+        losses.token_nll(c.lm, c.batch), torch.linspace(1, 2, len(c.batch.targets)), c.batch
+    ),
+    "without_truth": lambda c: losses.without_truth(c.lm, c.batch),
+    "uniform_target": lambda c: losses.uniform_target(c.lm, c.batch),
+    "to_uniform": lambda c: losses.to_uniform(c.lm, c.batch),
+    "confusion": lambda c: losses.confusion(c.lm, c.batch),
 }
+
+
+def taught(name: str, batch: Batch) -> Tensor:
+    """(N,) which answer tokens a loss learns from."""
+    some = {"hard": batch.focus == 1, "without_truth": ~batch.first}
+    return some.get(name, torch.ones_like(batch.first))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -199,11 +184,11 @@ def test_nothing_is_learnt_from_a_prediction_in_prompt_or_padding(case: Case, na
     (states,) = kept
     assert states.shape[:2] == case.batch.ids.shape
     assert states.grad is not None
-    learnt = states.grad.abs().sum(-1).reshape(-1)
-    predicts = torch.zeros_like(learnt, dtype=torch.bool)
-    predicts[case.batch.position] = True
-    assert (learnt[~predicts] == 0).all()
-    assert (learnt[predicts] > 0).all()
+    moved = states.grad.abs().sum(-1).reshape(-1)
+    predicts = torch.zeros_like(moved, dtype=torch.bool)
+    predicts[case.batch.position[taught(name, case.batch)]] = True
+    assert (moved[~predicts] == 0).all()
+    assert (moved[predicts] > 0).all()
     embedding = case.lm.model.get_input_embeddings().weight.grad
     assert (embedding[7] == 0).all()  # what padding is filled with
     assert (embedding[case.batch.ids[0, 0]] != 0).any()
