@@ -8,6 +8,7 @@ with the memory that it keeps.
 """
 
 import argparse
+import itertools
 import math
 import tempfile
 import time
@@ -62,7 +63,7 @@ def measured(file: MethodFile, base: LM, folder: Path) -> Cost:
     began = time.process_time()
     file.load({"recipe": RECIPE} if takes else {}).unlearn(lm, fit)
     spent = time.process_time() - began
-    pairs = list(zip(ticks, ticks[1:], strict=False))
+    pairs = list(itertools.pairwise(ticks))
     step = (
         fmean(after[1] - before[1] for before, after in pairs if after[0] > before[0])
         if pairs
@@ -95,7 +96,8 @@ def main() -> None:
         ratio = median(c.epoch / g.epoch for c, g in zip(costs, found["ga"], strict=True))
         beside = median(cost.beside for cost in costs)
         print(
-            f"{name:<16} {ratio:5.2f} x ga   {beside:6.2f} s beside   {costs[0].kept / 1e6:6.1f} MB kept"
+            f"{name:<16} {ratio:5.2f} x ga   {beside:6.2f} s beside   "
+            f"{costs[0].kept / 1e6:6.1f} MB kept"
         )
 
 

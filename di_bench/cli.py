@@ -3,9 +3,9 @@
 import json
 import logging
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-import shlex
 from pathlib import Path
 from typing import Annotated
 
