@@ -17,10 +17,10 @@ import torch
 
 from di_bench import adapt
 from di_bench.corpus import Item
-from di_bench.errors import CorpusError, MethodError, ModelError
+from di_bench.errors import CorpusError, MethodError, ModelError, nearest
 from di_bench.focus import By, by_spacy, by_surprise
 from di_bench.lm import LM
-from di_bench.recall import Recall, perplexity, recall
+from di_bench.recall import Recall, perplexity, recall, together
 from di_bench.recipe import Recipe
 from di_bench.reference import Reference, remember
 from di_bench.steps import Steps
@@ -31,8 +31,8 @@ Piece = Callable[[str, Callable[[Path], None]], Path]
 """Makes a named piece of work once, and says which folder it is in."""
 IMAGININGS = 8
 """How often a model is asked again for answers of its own, hotter each second time."""
-ROWS = 64
-"""Answers imagined at once."""
+SPLITS = ("forget", "retain", "refusal", "alternate")
+"""What a reference may read."""
 
 
 @dataclass
@@ -114,6 +114,11 @@ class Fitter:
 
     def reference(self, lm: LM, *splits: str, layer: int | None = None) -> Reference:
         """Read these splits once and keep the last states (or a layer's) at answer positions."""
+        if unknown := set(splits) - {*SPLITS}:
+            name = min(unknown)
+            raise MethodError(f"a reference has no split {name!r}; {nearest(name, SPLITS)}")
+        if layer is not None and not 0 < layer <= lm.depth:
+            raise ModelError(f"a model of {lm.depth} layers has no layer {layer}; 1 is the first")
         began = time.perf_counter()
         read = remember(lm, {split: self._encoded(lm, split) for split in splits}, layer)
         self.reading += time.perf_counter() - began
@@ -134,6 +139,11 @@ class Fitter:
         else:
             found = [replace(item, focus=by_spacy(item.answer, by, pipeline)) for item in items]
             self._focus = [lm.encode(item, None, self.max_tokens).focus for item in found]
+        if not any(any(text.focus) for text in self._encoded(lm, "forget")):
+            raise MethodError(
+                f"found no fact in any text of forget by {by}; name `focus` in its items, or "
+                "look another way: by: surprise, entities or noun_chunks"
+            )
         self.reading += time.perf_counter() - began
 
     def imagine(self, lm: LM, count: int, temperature: float) -> None:
@@ -141,6 +151,8 @@ class Fitter:
 
         They are `pair.alternate` from then on, and the split `alternate` of a reference.
         """
+        if count < 1:
+            raise MethodError(f"{count} answers cannot be imagined; ask for 1 or more")
         began = time.perf_counter()
         torch.manual_seed(self.seed)
         items = self.splits["forget"]
@@ -149,17 +161,18 @@ class Fitter:
             (item.answer.strip(), _written(lm, item, text, text.answer))
             for item, text in zip(items, texts, strict=True)
         ]
-        found: list[list[str]] = [[] for _ in items]
+        rooms = [min(2 * len(text.answer), lm.context - text.start) for text in texts]
+        # Where a question fills the limit there is no answer to write, and none is learnt from.
+        found: list[list[str]] = [[] if text.answer else [""] * count for text in texts]
         for ask in range(IMAGININGS):
             due = [row for row, own in enumerate(found) for _ in range(count - len(own))]
-            due.sort(key=lambda row: texts[row].start)
-            for start in range(0, len(due), ROWS):
-                rows = due[start : start + ROWS]
-                prompts = [texts[row].ids[: texts[row].start] for row in rows]
-                room = max(2 * len(texts[row].answer) for row in rows) or 1
-                hot = temperature * 2 ** (ask // 2)
-                written = lm.write(prompts, room, top_p=1.0, temperature=hot)
-                for row, ids in zip(rows, written, strict=True):
+            prompts = [texts[row].ids[: texts[row].start] for row in due]
+            hot = temperature * 2 ** (ask // 2)
+            for chunk in together(prompts, [rooms[row] for row in due], lm.context):
+                room = max(rooms[due[i]] for i in chunk)
+                asked = [prompts[i] for i in chunk]
+                written = lm.write(asked, room, top_p=1.0, temperature=hot)
+                for row, ids in zip((due[i] for i in chunk), written, strict=True):
                     text = _written(lm, items[row], texts[row], ids)
                     if text and text not in true[row]:
                         found[row].append(text)

@@ -44,7 +44,7 @@ def by_spacy(text: str, by: By, pipeline: str) -> tuple[tuple[int, int], ...]:
     document = _pipeline(pipeline)(text)
     try:
         spans = document.ents if by == "entities" else list(document.noun_chunks)
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:  # no parser; a language without chunks
         raise MethodError(f"spaCy's {pipeline} cannot find {by}: it has no parser") from error
     return tuple((span.start_char, span.end_char) for span in spans)
 

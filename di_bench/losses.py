@@ -183,5 +183,6 @@ def offset(logits: Tensor, assistant: Tensor, weight: float, keep: float) -> Ten
     assistant changes nothing; tokens under the bar stay as they are.
     """
     said = assistant.log_softmax(-1) + math.log(assistant.shape[-1])
-    high = logits >= logits.amax(-1, keepdim=True) + math.log(keep)
+    bar = math.log(keep) if keep else -math.inf
+    high = logits >= logits.amax(-1, keepdim=True) + bar
     return torch.where(high, logits + weight * said, logits)

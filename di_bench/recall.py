@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +42,24 @@ def perplexity(lm: LM, texts: Sequence[Encoded]) -> float:
     return math.exp(min(total / max(1, tokens), 700.0))
 
 
+def together(
+    prompts: Sequence[Sequence[int]], rooms: Sequence[int], context: int
+) -> Iterator[list[int]]:
+    """Which prompts to write from at once, the shortest first, so that none leaves the context.
+
+    A batch goes on for as many tokens as the longest of its `rooms`, after its longest prompt too.
+    """
+    chunk: list[int] = []
+    for i in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):
+        room = max(rooms[j] for j in (*chunk, i))
+        if chunk and (len(chunk) == ROWS or len(prompts[i]) + room > context):
+            yield chunk
+            chunk = []
+        chunk.append(i)
+    if chunk:
+        yield chunk
+
+
 @torch.no_grad()
 def recall(lm: LM, texts: Sequence[Encoded], n: int, stride: int) -> Recall:
     """EL_n from every `stride`-th token of each answer on, and MA."""
@@ -55,13 +73,12 @@ def recall(lm: LM, texts: Sequence[Encoded], n: int, stride: int) -> Recall:
         for text in texts
         for cut in range(text.start + stride, len(text.ids) - n + 1, stride)
     ]
-    cuts.sort(key=lambda cut: len(cut[0]))
+    prompts, rests = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
     shares: list[float] = []
-    for start in range(0, len(cuts), ROWS):
-        chunk = cuts[start : start + ROWS]
-        written = lm.write([ids for ids, _ in chunk], max(len(rest) for _, rest in chunk))
-        for ids, (_, rest) in zip(written, chunk, strict=True):
-            share = overlap(ids[: len(rest)], rest, n)
+    for chunk in together(prompts, [len(rest) for rest in rests], lm.context):
+        written = lm.write([prompts[i] for i in chunk], max(len(rests[i]) for i in chunk))
+        for i, ids in zip(chunk, written, strict=True):
+            share = overlap(ids[: len(rests[i])], rests[i], n)
             shares += [] if share is None else [share]
     return Recall(_mean(shares), _mean(hits))
 

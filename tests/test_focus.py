@@ -106,3 +106,9 @@ def test_a_fit_marks_entities_where_an_item_names_no_fact(
     ]
     assert marked == ["Ann Lee", "that"]
     focus._pipeline.cache_clear()
+
+
+def test_a_language_without_noun_chunks_is_one_line_too(tmp_path: Path) -> None:
+    pytest.importorskip("spacy").blank("xx").to_disk(tmp_path / "many")
+    with pytest.raises(MethodError, match="cannot find noun_chunks"):
+        by_spacy("Ann.", "noun_chunks", str(tmp_path / "many"))
