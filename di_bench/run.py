@@ -249,7 +249,12 @@ class Run:
 
     @cached_property
     def golds(self) -> tuple["Run", ...]:
-        """The gold runs it is graded against: of its own grow seed; for a gold, of the others."""
+        """The gold runs it is graded against: of its own grow seed; for a gold, of the others.
+
+        None where no column of the suite needs one.
+        """
+        if not any(self.suite.reads(column)[0].needs_gold for column in self.suite.metrics):
+            return ()
         if self.method.name != RETRAIN:
             return (_gold(self.suite, self.corpus, self.base, self.seed),)
         others: dict[int, Run] = {}
