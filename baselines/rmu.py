@@ -22,7 +22,7 @@ class Misdirection(Method):
     recipe: Recipe = Recipe(lr=1e-5)
 
     def unlearn(self, lm: LM, fit: Fit) -> LM:
-        layer = self.layer or max(1, round(lm.depth / 3))
+        layer = max(1, round(lm.depth / 3)) if self.layer is None else self.layer
         start = fit.reference(lm, "retain", layer=layer)
         direction = torch.rand(start.states["retain"][0].shape[-1])  # from the run's seed
         target = (self.coefficient * direction / direction.norm()).to(lm.device)

@@ -27,7 +27,7 @@ class LogitDifference(Method):
         def loss(lm: LM, batch: Pair) -> Tensor:
             return nll(lm, batch.forget) + self.retain * to_uniform(lm, batch.retain)
 
-        small = twin(lm, self.layers or max(1, lm.depth // 2))
+        small = twin(lm, max(1, lm.depth // 2) if self.layers is None else self.layers)
         assistant = fit(small, loss, self.recipe)
         return decoding(
             lm, lambda own, other: offset(own, other, self.weight, self.keep), beside=assistant

@@ -162,11 +162,22 @@ class MethodFile:
     @property
     def watches(self) -> tuple[str, ...]:
         """The held-out texts its stop rule reads."""
-        given = self._assigned.get("watches")
+        for node in self._class.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(isinstance(one, ast.Name) and one.id == "watches" for one in targets):
+                    return self._names(node.value)
+        return ()
+
+    def _names(self, node: ast.expr | None) -> tuple[str, ...]:
         try:
-            return tuple(ast.literal_eval(given)) if given else ()
-        except ValueError as error:
-            raise MethodError(f'{self.path}: write watches out, as in ("text",)') from error
+            said = ast.literal_eval(node) if node else None
+        except ValueError:
+            said = None
+        if not isinstance(said, tuple):
+            mend = 'watches: ClassVar[tuple[str, ...]] = ("text",)'
+            raise MethodError(f"{self.path}: write out what the stop rule reads: `{mend}`")
+        return said
 
     @property
     def summary(self) -> str:

@@ -194,3 +194,27 @@ def test_every_packaged_method_says_what_it_is_and_takes_a_suite_recipe(path: Pa
     file = MethodFile.find(path.stem)
     assert file.summary.endswith((".", ")."))
     assert set(file.settings("builtin/nano", {"lr": 1e-3}, {})) <= {"recipe"}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", ()),
+        ('watches: ClassVar[tuple[str, ...]] = ("text", "unseen")', ("text", "unseen")),
+        ('watches = ("text",)', ("text",)),
+    ],
+)
+def test_what_a_stop_rule_reads_is_known_before_it_runs(
+    tmp_path: Path, text: str, read: tuple[str, ...]
+) -> None:
+    line_of = "    strength: float = 10.0\n"
+    file = method(tmp_path, METHOD.replace(line_of, f"    {text}\n{line_of}"))
+    assert file.watches == read
+
+
+@pytest.mark.parametrize("text", ['watches = ("text")', "watches = NAMES", "watches: tuple"])
+def test_what_a_stop_rule_reads_must_be_written_out(tmp_path: Path, text: str) -> None:
+    line_of = "    strength: float = 10.0\n"
+    file = method(tmp_path, METHOD.replace(line_of, f"    {text}\n{line_of}"))
+    with pytest.raises(MethodError, match="write out what the stop rule reads"):
+        _ = file.watches
