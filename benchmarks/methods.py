@@ -22,7 +22,8 @@ import torch
 from di_bench import adapt, grow, world
 from di_bench.fit import Fitter
 from di_bench.lm import LM
-from di_bench.method import NONE, PACKAGED, RETRAIN, MethodFile
+from di_bench.method import NONE, RETRAIN
+from di_bench.methodfile import PACKAGED, MethodFile
 from di_bench.template import Template
 
 RECIPE = {"lr": 1e-5, "epochs": 2, "batch_size": 8, "warmup": 0.0}

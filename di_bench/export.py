@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from di_bench import adapt, method, suite
+from di_bench import adapt, methodfile, suite
 from di_bench.errors import MethodError, StoreError, SuiteError
 from di_bench.lm import LM, hush
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import is_folder
 from di_bench.pipeline import Pipeline
 from di_bench.record import Record
@@ -82,7 +82,7 @@ def _name(record: Record) -> str:
 def _run(record: Record, asked: Choice, store: Store) -> Run:
     """The run that makes a record today. Raises StoreError when there is none."""
     files = {MethodFile.find(name).name: name for name in asked.loaded.methods}
-    if record.method not in files and not (method.PACKAGED / f"{record.method}.py").exists():
+    if record.method not in files and not (methodfile.PACKAGED / f"{record.method}.py").exists():
         raise MethodError(
             f"{record.method!r} is neither packaged nor in the suite; name its file: "
             f"--set 'methods={{./{record.method}.py: {{}}}}'"

@@ -7,10 +7,10 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from di_bench import __version__, method, suite
+from di_bench import __version__, methodfile, suite
 from di_bench.device import device
 from di_bench.errors import SuiteError
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.metrics import METRICS
 from di_bench.size import SIZES
 from di_bench.spec import read_yaml
@@ -29,7 +29,7 @@ _LIBRARIES = (
 
 def methods() -> str:
     """Every packaged method with the first line of its file."""
-    files = sorted(method.PACKAGED.glob("*.py"))
+    files = sorted(methodfile.PACKAGED.glob("*.py"))
     return "\n".join(f"{file.stem:<12} {MethodFile(file).summary}" for file in files)
 
 

@@ -32,8 +32,9 @@ T = TypeVar("T")
 
 
 def size() -> int:
-    """How many processes share this run."""
-    return int(os.environ.get("WORLD_SIZE", 1)) if "RANK" in os.environ else 1
+    """How many processes share this run. A scheduler's RANK alone is no launcher's."""
+    started = {"RANK", "LOCAL_RANK", "WORLD_SIZE"} <= os.environ.keys()
+    return int(os.environ["WORLD_SIZE"]) if started else 1
 
 
 def mine() -> int:

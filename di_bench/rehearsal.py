@@ -20,7 +20,7 @@ from di_bench.corpus import Item
 from di_bench.fit import Fitter
 from di_bench.lm import LM, hush
 from di_bench.losses import nll
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
 from di_bench.spec import merged

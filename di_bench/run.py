@@ -14,7 +14,8 @@ from di_bench import world
 from di_bench.corpus import TRAINED, Corpus, digest
 from di_bench.device import device
 from di_bench.errors import SuiteError
-from di_bench.method import NONE, RETRAIN, MethodFile
+from di_bench.method import NONE, RETRAIN
+from di_bench.methodfile import MethodFile
 from di_bench.model import ModelSpec
 from di_bench.recipe import Recipe, audible, heard
 from di_bench.size import size

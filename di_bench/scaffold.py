@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from di_bench.errors import DiBenchError, MethodError
-from di_bench.method import PACKAGED
+from di_bench.methodfile import PACKAGED
 
 METHOD = '''"""NAME: gradient difference to start from; say here what it does (Authors, year)."""
 

@@ -13,7 +13,8 @@ from statistics import fmean
 
 from di_bench.corpus import TRAINED, Corpus, digest
 from di_bench.errors import DiBenchError, MethodError, SuiteError
-from di_bench.method import NONE, RETRAIN, MethodFile
+from di_bench.method import NONE, RETRAIN
+from di_bench.methodfile import MethodFile
 from di_bench.objective import Objective
 from di_bench.record import Record
 from di_bench.run import ASKING, TRAINING, Run

@@ -17,7 +17,7 @@ from di_bench import suite as suites
 from di_bench.corpus import Corpus
 from di_bench.device import cores
 from di_bench.errors import ModelError, StoreError, SuiteError
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Run, base_key, grid

@@ -22,7 +22,7 @@ from di_bench.corpus import Item
 from di_bench.fit import Fitter, Piece
 from di_bench.lm import LM
 from di_bench.losses import nll
-from di_bench.method import PACKAGED as BASELINES
+from di_bench.methodfile import PACKAGED as BASELINES
 from di_bench.recipe import Recipe
 from di_bench.template import Template
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from di_bench import adapt, ranks
 from di_bench.fit import Fitter
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.ready import sharded
 from di_bench.recipe import Recipe

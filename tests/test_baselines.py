@@ -19,7 +19,8 @@ from di_bench.errors import MethodError
 from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.losses import nll
-from di_bench.method import NONE, RETRAIN, Method, MethodFile
+from di_bench.method import NONE, RETRAIN, Method
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
 from di_bench.spec import merged

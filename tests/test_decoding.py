@@ -13,7 +13,7 @@ from di_bench import adapt, probe
 from di_bench.errors import ModelError
 from di_bench.lm import LM
 from di_bench.losses import dampened, generic
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.suite import Read, Tasks, Write
 from tests.conftest import FORGET, HOLDOUT, fitter, load, write_jsonl

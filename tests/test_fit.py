@@ -16,7 +16,7 @@ from di_bench.errors import MethodError, SuiteError
 from di_bench.fit import Fitter
 from di_bench.focus import by_surprise
 from di_bench.lm import LM
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.recall import Recall
 from di_bench.recipe import Recipe
 from di_bench.steps import Pair

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from di_bench import __version__, listing, method, suite
+from di_bench import __version__, listing, methodfile, suite
 from di_bench.errors import ModelError
 from di_bench.metrics import METRICS
 from di_bench.size import SIZES, size
@@ -12,7 +12,7 @@ from di_bench.size import SIZES, size
 
 def test_every_packaged_method_is_listed_with_a_line_about_it() -> None:
     rows = dict(row.split(maxsplit=1) for row in listing.methods().splitlines())
-    assert set(rows) == {file.stem for file in method.PACKAGED.glob("*.py")}
+    assert set(rows) == {file.stem for file in methodfile.PACKAGED.glob("*.py")}
     assert rows["none"].startswith("No unlearning")
 
 

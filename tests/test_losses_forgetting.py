@@ -10,7 +10,7 @@ import torch
 from di_bench import losses
 from di_bench.fit import Fitter
 from di_bench.lm import LM
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.recipe import Recipe
 from di_bench.steps import Pair
 from di_bench.train import Loss

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from di_bench.errors import MethodError
-from di_bench.method import PACKAGED, Method, MethodFile
+from di_bench.method import Method
+from di_bench.methodfile import PACKAGED, MethodFile
 from di_bench.recipe import Recipe
 from tests.toy import METHOD, line
 

@@ -13,7 +13,7 @@ from di_bench.errors import DiBenchError, MethodError, ModelError
 from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.losses import nll, offset
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.recall import recall, together
 from di_bench.recipe import Recipe
 from tests.conftest import FORGET, RETAIN, fitter, newborn

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from di_bench.cli import app
-from di_bench.method import PACKAGED
+from di_bench.methodfile import PACKAGED
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from di_bench import adapt
 from di_bench.lm import LM
 from di_bench.losses import nll
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.ready import ready
 from di_bench.recipe import Recipe

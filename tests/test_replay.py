@@ -17,7 +17,7 @@ from di_bench import adapt, grow, probe
 from di_bench.corpus import Item
 from di_bench.fit import Fitter
 from di_bench.lm import LM
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
 from di_bench.suite import Read, Write

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from di_bench.cli import app
-from di_bench.method import MethodFile
+from di_bench.methodfile import MethodFile
 
 ROOT = Path(__file__).parents[1]
 

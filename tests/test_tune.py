@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from di_bench.cli import app
 from di_bench.errors import MethodError
-from di_bench.method import PACKAGED, MethodFile
+from di_bench.methodfile import PACKAGED, MethodFile
 from di_bench.objective import Objective
 from di_bench.search import Choice, Range, Space
 from di_bench.spec import read_yaml
