@@ -30,7 +30,8 @@ _LIBRARIES = (
 def methods() -> str:
     """Every packaged method with the first line of its file."""
     files = sorted(methodfile.PACKAGED.glob("*.py"))
-    return "\n".join(f"{file.stem:<12} {MethodFile(file).summary}" for file in files)
+    width = max(len(file.stem) for file in files)
+    return "\n".join(f"{file.stem:<{width}} {MethodFile(file).summary}" for file in files)
 
 
 def metrics() -> str:
