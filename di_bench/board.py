@@ -5,10 +5,10 @@ Records are only averaged with their like: the same corpus, formulas, model, met
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from di_bench.corpus import digest
 from di_bench.errors import plain
@@ -84,6 +84,7 @@ class Line:
     """What went wrong, for each seed where something did."""
     trials: int = 0
     """How many trials its settings came from; 0 where they were not searched."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,26 @@ class Board:
     def tuned(self) -> bool:
         """Whether the settings of some row came from trials: a column says of how many."""
         return any(line.trials for line in self.lines)
+
+    def settings(self) -> list[str]:
+        """What each row of a tuned board was given, but for what all of them were."""
+        given = {
+            (line.model, line.method): _flat(line.settings)
+            for line in self.lines
+            if self.tuned and line.settings
+        }
+        values: dict[str, list[str]] = {}
+        for settings in given.values():
+            for name, value in settings.items():
+                values.setdefault(name, []).append(value)
+        shared = {name for name, found in values.items() if len(found) > 1 == len(set(found))}
+        return [
+            plain(f"{method} on {model.replace('--', '/')}: ")
+            + plain(
+                ", ".join(f"{k} {v}" for k, v in settings.items() if k not in shared) or "as it is"
+            )
+            for (model, method), settings in given.items()
+        ]
 
     def rows(self) -> list[list[str]]:
         """The table as text."""
@@ -193,7 +214,19 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         tuple(record.seed for record in records),
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
         max(record.trials for record in records),
+        records[0].settings,
     )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings by place, `recipe.lr`; numbers as short as they are."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{k}": v for k, v in _flat(value).items()}
+        else:
+            flat[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return flat
 
 
 def _cost(record: Record, name: str) -> float | None:

@@ -45,10 +45,11 @@ def _markdown(board: Board) -> str:
         for column, formula in board.formulas.items()
     )
     notes = [f"- {_md(note)}" for note in board.footnotes()]
+    given = [f"- {_md(said)}" for said in board.settings()]
+    settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
     parts = [f"# {_md(board.title)}", "", row(header), rule, *map(row, board.rows()), "", NOTE]
-    return (
-        "\n".join([*parts, "", f"Formulas: {formulas}.", *(["", *notes] if notes else [])]) + "\n"
-    )
+    ends = ["", f"Formulas: {formulas}.", *(["", *notes] if notes else []), *settings]
+    return "\n".join([*parts, *ends]) + "\n"
 
 
 def _md(text: str) -> str:

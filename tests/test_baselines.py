@@ -1,6 +1,7 @@
 """The contract of a method file, over every file there is: full weights and an adapter."""
 
 import ast
+import json
 import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, replace
@@ -23,6 +24,7 @@ from di_bench.method import NONE, RETRAIN, Method
 from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
+from di_bench.search import nested
 from di_bench.spec import merged
 from di_bench.steps import Pair
 from di_bench.train import Loss
@@ -377,3 +379,15 @@ def test_settings_are_fields_with_a_default_and_an_explanation(path: Path) -> No
         and isinstance(after.value.value, str)
     }
     assert explained >= {field.name for field in fields(method)} - {"recipe"}
+
+
+def test_every_method_was_given_the_same_number_of_trials() -> None:
+    """Of suites/methods.yaml and its model; the trials are kept beside the board."""
+    kept = BASELINES.parent / "results" / "methods" / "default" / "trials" / "builtin--micro"
+    for path in CHANGING:
+        file = MethodFile(path)
+        study = json.loads((kept / f"{path.stem}.json").read_text(encoding="utf-8"))
+        assert file.tuned.trials("builtin/micro") == len(study["trials"]) == 8, path
+        chosen = study["trials"][study["chosen"]]["settings"]
+        found = file.tuned.settings("builtin/micro")
+        assert nested(chosen) == found, path

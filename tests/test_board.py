@@ -226,3 +226,18 @@ def test_csv_and_json_come_back_with_every_digit(suite: Suite) -> None:
 )
 def test_no_records_make_no_board(suite: Suite, form: Format, empty: str) -> None:
     assert render([], suite, form) == empty
+
+
+def test_a_tuned_board_says_what_each_row_was_given_and_no_other_board_does(suite: Suite) -> None:
+    shared = {"epochs": 5, "batch_size": 8}
+    di = {"strength": 3.0, "recipe": {"lr": 2.29e-4, **shared}}
+    npo = {"beta": 0.1, "recipe": {"lr": 3e-4, **shared}}
+    rows = seeds([0.5] * 3, settings=di, trials=8) + seeds([0.5] * 3, method="npo", settings=npo)
+    rows += seeds([0.9] * 3, method="none", settings={})
+    page = render(rows, suite, "md")
+    assert "- di on builtin/nano: strength 3, recipe.lr 0.000229\n" in page
+    assert "- npo on builtin/nano: beta 0.1, recipe.lr 0.0003\n" in page
+    assert "epochs" not in page
+    assert "none on" not in page
+    untuned = [row.model_copy(update={"trials": 0}) for row in rows]
+    assert "Settings" not in render(untuned, suite, "md")
