@@ -6,9 +6,9 @@ is what was scored.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from errno import EBUSY
 from pathlib import Path
 
 from di_bench import adapt, methodfile, suite
@@ -122,10 +122,13 @@ def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> st
 @contextmanager
 def _draft(place: Path) -> Iterator[Path]:
     """A folder to write to, that takes the place of another when the block ends well."""
-    with whole(place) as draft:
-        try:
+    try:
+        with whole(place) as draft:
             draft.mkdir()
             yield draft
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        if error.errno != EBUSY:
             raise
+        raise StoreError(
+            f"{place}: is a mounted folder, which cannot be replaced; name a new one inside it"
+        ) from error

@@ -225,6 +225,8 @@ def whole(path: Path) -> Iterator[Path]:
             yield draft
             draft.replace(path)
         finally:
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
             draft.unlink(missing_ok=True)
 
 

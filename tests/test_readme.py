@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from di_bench.cli import app
@@ -16,11 +17,13 @@ def table(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
-def test_the_board_is_the_one_its_command_makes() -> None:
-    shown = README.partition("<!-- board")[2].partition("<!-- end of board -->")[0]
-    command = README.partition("di-bench board tofu")[2].partition("```")[0]
+@pytest.mark.parametrize("suite", ["tofu", "methods"])
+def test_a_board_is_the_one_its_command_makes(suite: str) -> None:
+    shown = README.partition(f"<!-- board of {suite}")[2].partition("<!-- end of board -->")[0]
+    command = README.partition(f"di-bench board {suite} --format md")[2].partition("```")[0]
     options = command.replace("\\\n", " ").split()
-    made = CliRunner().invoke(app, ["board", "tofu", *options, "--results", str(ROOT / "results")])
+    asked = ["board", suite, "--format", "md", *options, "--results", str(ROOT / "results")]
+    made = CliRunner().invoke(app, asked)
     assert made.exit_code == 0, made.output
     assert table(shown) == table(made.output)
     assert len(table(shown)) > 10
