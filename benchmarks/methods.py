@@ -21,7 +21,7 @@ import torch
 
 from di_bench import adapt, grow, world
 from di_bench.fit import Fitter
-from di_bench.lm import LM
+from di_bench.lm import LM, hush
 from di_bench.method import NONE, RETRAIN
 from di_bench.methodfile import PACKAGED, MethodFile
 from di_bench.template import Template
@@ -85,6 +85,7 @@ def main() -> None:
     files = [MethodFile.find(name) for name in ["ga", *names] if name not in (NONE, RETRAIN)]
     files = list({file.name: file for file in files}.values())
     torch.set_num_threads(1)
+    hush()
     base = grow.newborn(given.model, Template())
     found: dict[str, list[Cost]] = {file.name: [] for file in files}
     for _ in range(given.repeats):
