@@ -224,7 +224,9 @@ def test_fresh_ignores_records_and_cache(done: Path, folders: list[str]) -> None
 
 
 def spawned(suite: Path, folders: list[str]) -> "subprocess.Popen[str]":
-    code = "from di_bench.cli import app; app()"
+    """A run as a terminal starts it: a shell in the background would have it ignore Ctrl-C."""
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hear}; from di_bench.cli import app; app()"
     arguments = ["run", str(suite), "--workers", "2", *folders]
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
