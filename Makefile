@@ -13,13 +13,14 @@ setup: .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	touch .venv/ready
 
-# The results go to out/, so that committed records never count as work done. What moved against
-# them is shown and fails nothing: another processor rounds otherwise, which is another draw of the
-# luck of growing, and ascent magnifies it (README, "Where numbers come from").
+# The results go to out/, so that committed records never count as work done. The gate leaves out the
+# methods whose loss has no lower bound: another processor rounds otherwise, which is another draw of
+# the luck of growing, and they magnify it (README, "Where numbers come from").
 bench: setup
 	$(BIN)/di-bench run suites/tofu.yaml --results out
-	-$(BIN)/di-bench check out/tofu/default --against $(RECORDS) --tolerance 0.1
-	$(BIN)/di-bench board suites/tofu.yaml --results out
+	$(BIN)/di-bench check out/tofu/default --against $(RECORDS) --tolerance 0.1 \
+	  --leave-out ga --leave-out gd --leave-out kl; status=$$?; \
+	$(BIN)/di-bench board suites/tofu.yaml --results out; exit $$status
 
 test: setup
 	$(BIN)/ruff format --check .

@@ -233,12 +233,16 @@ def check(
             "absolute up to 1, relative above.",
         ),
     ] = 0.05,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Not this method's rows; may be repeated.")
+    ] = None,
 ) -> None:
     """The regression gate: exit 0 if nothing is worse, 1 if something is, 2 if not comparable."""
     from di_bench import gate
 
     with plain_errors():
-        findings = gate.check(gate.load(candidate), gate.load(against), tolerance)
+        mine, theirs = gate.load(candidate), gate.load(against)
+        findings = gate.check(mine, theirs, tolerance, leave_out or ())
         for f in findings:
             if f.verdict != "same":
                 numbers = (
@@ -258,6 +262,7 @@ def check(
         typer.echo(
             ", ".join(f"{n} {verdict}" for verdict, n in count.items())
             + f" (tolerance {tolerance:g})"
+            + (f"; left out: {', '.join(leave_out)}" if leave_out else "")
         )
         if count["worse"]:
             raise typer.Exit(1)

@@ -1,12 +1,12 @@
 """The regression gate: whether a candidate is worse than a reference, where they compare at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Literal
 
-from di_bench.errors import StoreError
+from di_bench.errors import StoreError, nearest
 from di_bench.record import Record
 from di_bench.store import read_record, records_in
 
@@ -35,17 +35,27 @@ def load(place: Path) -> list[Record]:
 
 
 def check(
-    candidate: Iterable[Record], reference: Iterable[Record], tolerance: float
+    candidate: Iterable[Record],
+    reference: Iterable[Record],
+    tolerance: float,
+    leave_out: Collection[str] = (),
 ) -> list[Finding]:
-    """Every column of every row of the reference, against the candidate.
+    """Every column of every row of the reference, but for some methods, against the candidate.
 
     Worse is beyond `tolerance` (absolute up to 1, relative above it) and twice the standard
     deviation of the reference's own seeds, in the column's bad direction. Columns without a
-    direction (nearer to gold) are worse when they move that far either way.
+    direction (nearer to gold) are worse when they move that far either way. Raises StoreError for
+    a method to leave out that the reference does not have.
     """
-    mine = _rows(candidate)
+    mine, rows = _rows(candidate), _rows(reference)
+    methods = {records[0].method for records in rows.values()}
+    if unknown := set(leave_out) - methods:
+        name = min(unknown)
+        raise StoreError(f"the reference has no {name!r} to leave out; {nearest(name, methods)}")
     findings = []
-    for key, theirs in _rows(reference).items():
+    for key, theirs in rows.items():
+        if theirs[0].method in leave_out:
+            continue
         if key not in mine:
             findings.append(
                 Finding(*key, "", None, None, "not comparable", "missing in the candidate")

@@ -171,9 +171,8 @@ class _Descent:
         parts = self.steps.parts(self.it.lm, step, size)
         mine = parts[ranks.mine() :: count]
         value = sum(self._backward(pair, 1.0) for pair in mine)
-        if sharded() and len(mine) < len(
-            parts[::count]
-        ):  # the others wait for it to gather weights
+        most = math.ceil(len(parts) / count)
+        if sharded() and len(mine) < most:  # the others wait for it to gather weights
             self._backward(parts[0], 0.0)
         names = {name for pair in mine for name in pair.notes}
         return _Said(

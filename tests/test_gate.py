@@ -125,3 +125,18 @@ def test_records_come_from_a_folder_or_a_file(tmp_path: Path) -> None:
     path.write_text("{", encoding="utf-8")
     with pytest.raises(StoreError, match=r"di-0\.json: not a record"):
         gate.load(folder)
+
+
+def test_a_method_that_is_left_out_is_not_judged_and_the_others_are() -> None:
+    theirs = row(scores={"up": 0.5}) + row(scores={"up": 0.5}, method="ga")
+    mine = row(scores={"up": 0.2}) + row(scores={"up": 0.0}, method="ga")
+    (found,) = gate.check(mine, theirs, 0.05, ["ga"])
+    assert (found.method, found.verdict) == ("di", "worse")
+    assert [f.verdict for f in gate.check(row(scores={"up": 0.5}), theirs, 0.05, ["ga"])] == [
+        "same"
+    ]
+    with pytest.raises(StoreError) as error:
+        gate.check(mine, theirs, 0.05, ["gaa"])
+    assert line(error.value).startswith(
+        "the reference has no 'gaa' to leave out; did you mean 'ga'"
+    )
