@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, grow, probe, ranks, recording, world
+from di_bench import adapt, grow, judging, probe, ranks, recording, tasks, world
 from di_bench.corpus import TRAINED, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
@@ -172,11 +172,11 @@ class Pipeline:
             case Write() as asked:
                 said = probe.write(model, asked, run.corpus[asked.split], run.seed, watch)
             case Tasks() as asked:
-                said = probe.tasks(model, asked, asked.path or self._tasks())
+                said = tasks.tasks(model, asked, asked.path or self._tasks())
             case Judge(of=of):
                 written = run.suite.probes[of]
                 new_tokens = written.new_tokens if isinstance(written, Write) else 0
-                said = probe.judge(model, rows[of], new_tokens)
+                said = judging.judge(model, rows[of], new_tokens)
         write_rows(said, draft)
         _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
 
@@ -197,30 +197,37 @@ class Pipeline:
         """Score a run from transcripts and file its record."""
         self.watch(f"{run.name} is graded", 0.0)
         own = self.transcripts(run)
-        compared = [c for c in run.suite.metrics if run.suite.reads(c)[0].needs_gold]
-        shared = {probe for column in compared for probe in run.suite.reads(column)[1]}
-        golds = [rows for gold in run.golds if (rows := self._gold(gold, shared)) is not None]
+        asked: dict[str, dict[str, Rows]] = {run.name: own}
         scores: dict[str, Score] = {}
         for column in run.suite.metrics:
             metric, probes = run.suite.reads(column)
+            golds = [self._others(gold, probes, asked) for gold in run.golds(metric.needs)]
+            if metric.needs == "golds" and not all(golds):
+                golds = []
+            starts = metric.needs == "gold and start"
+            start = self._others(run.start, probes, asked) if starts else []
             scores[column] = metric(
-                [own[p] for p in probes],
-                [[gold[p] for p in probes] for gold in golds if column in compared],
+                [own[p] for p in probes], [gold for gold in golds if gold], start
             )
         settings = asdict(run.method.load(run.settings))
         record = recording.record(self.store, run, scores, settings)
         self.store.keep(run, record, _items(scores))
         return record
 
-    def _gold(self, run: Run, probes: Collection[str]) -> dict[str, Rows] | None:
-        """What a gold model answered; None where it failed, which leaves a gap in the scores."""
-        known = ranks.told(self.store.record(run))
+    def _others(
+        self, run: Run, probes: Sequence[str], asked: dict[str, dict[str, Rows]]
+    ) -> list[Rows]:
+        """What another run answered, read once; none where it failed, which leaves a gap."""
+        rows = asked.setdefault(run.name, {})
+        known = ranks.told(self.store.record(run)) if not rows else None
         if known is not None and known.status != "done":
-            return None
-        try:
-            return self.transcripts(run, probes)
-        except DivergedError:
-            return None
+            return []
+        if missing := [probe for probe in probes if probe not in rows]:
+            try:
+                rows |= self.transcripts(run, missing)
+            except DivergedError:
+                return []
+        return [rows[probe] for probe in probes]
 
     def failed(self, run: Run, error: Exception) -> Record:
         """File what went wrong: a diverged loss is a finding, anything else may be repaired."""

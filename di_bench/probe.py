@@ -1,20 +1,18 @@
-"""Ask a model the questions of a suite and write down its answers."""
+"""Ask a model the questions of a suite: read the true answers with it, and let it write its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from di_bench.batch import Batch
 from di_bench.corpus import Item
-from di_bench.errors import SuiteError
 from di_bench.lm import LM
-from di_bench.suite import Read, Tasks, Write
+from di_bench.suite import Read, Write
 from di_bench.template import Encoded
 from di_bench.transcript import Part, Row, Rows
 
@@ -143,85 +141,3 @@ def _start(lm: LM, probe: Write, item: Item, whole: Encoded, start: int) -> _Sta
     row = Row(item.id, item.group, start=start, prompt=prompt, truth=truth, truth_ids=truth_ids)
     wanted = min(probe.new_tokens, len(truth_ids)) if probe.stride else probe.new_tokens
     return _Start(whole.ids[:cut], row, min(wanted, lm.context - cut))
-
-
-def judge(lm: LM, written: Rows, new_tokens: int) -> Rows:
-    """The judge's last hidden state at the end of each text: index 0 the model's, 1 the human's."""
-    texts = [(row, 0, row.answer_ids) for row in written]
-    texts += [(row, 1, row.truth_ids[:new_tokens]) for row in written]
-    judged = []
-    for first in range(0, len(texts), ROWS):
-        part = texts[first : first + ROWS]
-        coded = [_ended(lm, lm.text(ids)) for _, _, ids in part]
-        states = lm.states(lm.batch(coded)).float().tolist()
-        judged += [
-            Row(row.item, row.group, index=index, features=tuple(state))
-            for (row, index, _), state in zip(part, states, strict=True)
-        ]
-    return judged
-
-
-def _ended(lm: LM, text: str) -> Encoded:
-    """A text whose only `answer` is a token after its end: its state is the last token's."""
-    ids = tuple(lm.tokenizer(text or " ").input_ids)[: lm.context - 1]
-    return Encoded((*ids, lm.pad), len(ids))
-
-
-def tasks(lm: LM, probe: Tasks, folder: Path) -> Rows:
-    """Accuracy on every row of the lm-eval tasks. `folder` holds task YAML files of our own.
-
-    The tasks are built once and `evaluate` is called directly: `simple_evaluate` spends seconds on
-    facts about the machine, and its cache does not know the model.
-    """
-    from lm_eval.evaluator import evaluate
-    from lm_eval.models.huggingface import HFLM
-
-    bos = lm.tokenizer.bos_token_id
-
-    class Quiet(HFLM):  # type: ignore[misc]  # lm-eval is untyped
-        """Without bars: there are others' on the screen."""
-
-        def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - lm-eval's signature
-            return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-
-    wrapped = Quiet(
-        pretrained=lm.inner,
-        tokenizer=lm.tokenizer,
-        batch_size=64,
-        max_length=lm.context,
-        add_bos_token=bos is not None and lm.tokenizer("a").input_ids[0] == bos,
-    )
-    report = evaluate(
-        wrapped,
-        _built(tuple(probe.tasks), folder),
-        limit=probe.limit,
-        bootstrap_iters=0,
-        log_samples=True,
-    )
-    return [
-        Row(f"{name}/{sample['doc_id']}", name, value=_accuracy(name, sample))
-        for name, samples in report["samples"].items()  # a group's tasks, by their own names
-        for sample in samples
-    ]
-
-
-_tasks_built: dict[tuple[tuple[str, ...], Path], Any] = {}
-
-
-def _built(names: tuple[str, ...], folder: Path) -> Any:  # noqa: ANN401 - lm-eval's own
-    """The tasks, built once in a process."""
-    from lm_eval.tasks import TaskManager
-
-    if (names, folder) not in _tasks_built:
-        ours = {path.stem for path in folder.glob("*.yaml")}
-        manager = TaskManager(include_path=str(folder), include_defaults=not ours.issuperset(names))
-        if missing := [name for name in names if name not in manager.all_tasks]:
-            raise SuiteError(f"lm-eval has no task {missing[0]!r}; see `lm-eval ls tasks`")
-        _tasks_built[names, folder] = manager.load(list(names))
-    return _tasks_built[names, folder]
-
-
-def _accuracy(task: str, sample: dict[str, Any]) -> float:
-    if "acc" not in sample:
-        raise SuiteError(f"lm-eval's task {task!r} has no accuracy (acc); leave it out")
-    return float(sample["acc"])

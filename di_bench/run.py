@@ -16,11 +16,12 @@ from di_bench.device import device
 from di_bench.errors import SuiteError
 from di_bench.method import NONE, RETRAIN
 from di_bench.methodfile import MethodFile
+from di_bench.metrics.metric import Metric, Need
 from di_bench.model import ModelSpec
 from di_bench.recipe import Recipe, audible, heard
 from di_bench.size import size
 from di_bench.spec import Tree
-from di_bench.suite import Judge, Read, Suite, Tasks, Write
+from di_bench.suite import Judge, Read, Suite, Tasks, Write, told
 
 TRAINING = 1
 """Raise it when the numbers that training produces change. A replay test says when they do."""
@@ -156,9 +157,7 @@ class Run:
     @cached_property
     def setup(self) -> str:
         """Changes when its model is grown or asked differently: such cells are never averaged."""
-        probes = {
-            k: p.model_dump(mode="json", exclude={"path"}) for k, p in self.suite.probes.items()
-        }
+        probes = {name: told(probe) for name, probe in self.suite.probes.items()}
         spec = self.base.spec
         taught = _taught(self.suite, spec)
         return digest(probes, self.suite.max_tokens, taught, audible(asdict(self.target.recipe)))
@@ -228,7 +227,7 @@ class Run:
     def asked(self, probe: str) -> object:
         """Everything a probe puts to a model, and how it decodes."""
         spec = self.suite.probes[probe]
-        said = spec.model_dump(mode="json", exclude={"path"})
+        said = told(spec)
         if isinstance(spec, Tasks):
             return [said, _tasks(spec), version("lm-eval")]
         if isinstance(spec, Judge):
@@ -248,22 +247,28 @@ class Run:
         seed = self.seed if sampled else None
         return digest("transcript", self.weights_key, self.asked(name), seed, ASKING)
 
-    @cached_property
-    def golds(self) -> tuple["Run", ...]:
-        """The gold runs it is graded against: of its own grow seed; for a gold, of the others.
+    def golds(self, need: Need | None) -> tuple["Run", ...]:
+        """The gold runs a metric compares with.
 
-        None where no column of the suite needs one.
+        Of its own grow seed, or for a gold those of the others; `golds`: of all, its own first.
         """
-        if not any(self.suite.reads(column)[0].needs_gold for column in self.suite.metrics):
+        if need is None:
             return ()
-        if self.method.name != RETRAIN:
-            return (_gold(self.suite, self.corpus, self.base, self.seed),)
-        others: dict[int, Run] = {}
-        for seed in self.suite.seeds:
-            run = _gold(self.suite, self.corpus, self.base, seed)
-            if run.gold.key != self.gold.key:
-                others.setdefault(run.grow_seed, run)
-        return tuple(others.values())
+        own = self._other(RETRAIN, self.seed)
+        if need != "golds" and self.method.name != RETRAIN:
+            return (own,)
+        found: dict[str, Run] = {own.gold.key: own}
+        for run in (self._other(RETRAIN, seed) for seed in self.suite.seeds):
+            found.setdefault(run.gold.key, run)
+        return tuple(found.values() if need == "golds" else list(found.values())[1:])
+
+    @property
+    def start(self) -> "Run":
+        """The run of the model as it was."""
+        return self._other(NONE, self.seed)
+
+    def _other(self, method: str, seed: int) -> "Run":
+        return replace(self, method=MethodFile.find(method), seed=seed)
 
     @cached_property
     def formulas(self) -> Mapping[str, str]:
@@ -279,17 +284,26 @@ class Run:
             column: [self.formulas[column], [self.transcript_keys[p] for p in probes]]
             for column, (_, probes) in reads.items()
         }
-        golds = {
-            column: [run.transcript_keys[probe] for run in self.golds for probe in probes]
+        others = {
+            column: [
+                run.transcript_keys[probe] for run in self.compared(metric) for probe in probes
+            ]
             for column, (metric, probes) in reads.items()
-            if metric.needs_gold
+            if metric.needs
         }
-        return digest("scores", columns, golds, self.seed)
+        return digest("scores", columns, others, self.seed)
 
+    def compared(self, metric: Metric) -> tuple["Run", ...]:
+        """The other runs whose answers a metric reads."""
+        starts = (self.start,) if metric.needs == "gold and start" else ()
+        return (*self.golds(metric.needs), *starts)
 
-def _gold(suite: Suite, corpus: Corpus, base: Base, seed: int) -> Run:
-    """The run of the gold model with a seed."""
-    return Run(suite, corpus, base, MethodFile.find(RETRAIN), seed)
+    @cached_property
+    def others(self) -> tuple["Run", ...]:
+        """Every other run whose answers its scores read, each once."""
+        metrics = {self.suite.reads(column)[0] for column in self.suite.metrics}
+        runs = {run.name: run for metric in metrics for run in self.compared(metric)}
+        return tuple(run for name, run in sorted(runs.items()) if name != self.name)
 
 
 def _tasks(probe: Tasks) -> object:

@@ -76,7 +76,7 @@ def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
     for run in todo:  # settings that do not fit show before the first hour of work, not after it
         add("load", run, f"load {run.base.name}/{run.method.name}", ())
     for run in todo:
-        needs = [ask(run), *map(ask, run.golds)]
+        needs = [ask(run), *map(ask, run.others)]
         add("grade", run, f"grade {run.name}", needs)
     return list(found.values())
 

@@ -67,6 +67,20 @@ class Judge(Spec):
     """A `write` probe."""
 
 
+_LATER = ("samples", "keeps", "model")
+"""Fields that came after the first records."""
+
+
+def told(probe: Read | Write | Tasks | Judge) -> Tree:
+    """What keys hold of a probe: no path, and later fields only where they are used.
+
+    So a new field of probes does not stale what was asked without it.
+    """
+    said = probe.model_dump(mode="json", exclude={"path"})
+    fields = type(probe).model_fields
+    return {k: v for k, v in said.items() if k not in _LATER or v != fields[k].default}
+
+
 Probe = Annotated[Read | Write | Tasks | Judge, Field(discriminator="ask")]
 
 

@@ -21,7 +21,7 @@ from di_bench.run import ASKING, TRAINING, Run
 from di_bench.search import Space, Value, nested
 from di_bench.spec import Tree, merged
 from di_bench.store import Store
-from di_bench.suite import Read, Suite, Write
+from di_bench.suite import Read, Suite, Write, told
 from di_bench.trials import Trial, Trials, proposed, read_trials
 from di_bench.work import Work
 
@@ -245,7 +245,7 @@ def _content(run: Run) -> object:
     splits = sorted({*TRAINED, *read, *(run.watched(name) for name in run.method.watches)})
     named = spec.model_dump(mode="json", exclude={"id", "target", "retain"})
     said = suite.model_dump(mode="json", include={"grow", "peft", "max_tokens"})
-    probes = {k: p.model_dump(mode="json", exclude={"path"}) for k, p in suite.probes.items()}
+    probes = {name: told(probe) for name, probe in suite.probes.items()}
     objective = suite.tune.model_dump(exclude={"suite"}) if suite.tune else None
     return [
         run.corpus.digest(splits), digest(run.corpus.refusals), probes, dict(run.formulas),

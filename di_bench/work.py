@@ -121,7 +121,7 @@ class Work:
     def forget(self) -> None:
         """Drop every cached piece of these runs, so that all of it is made afresh."""
         for run in self.runs:
-            for each in (run, *run.golds):
+            for each in (run, *run.others):
                 if run.base.spec.builtin:
                     self.store.forget("base", base_key(self.suite, run.base))
                 for grown in (each.target, each.gold):
@@ -140,7 +140,7 @@ class Work:
         """Whether everything a run's scores read is in the cache."""
         return all(
             self.store.has("transcripts", key)
-            for each in (run, *run.golds)
+            for each in (run, *run.others)
             for key in each.transcript_keys.values()
         )
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from di_bench import adapt, probe
+from di_bench import adapt, probe, tasks
 from di_bench.errors import ModelError
 from di_bench.lm import LM
 from di_bench.losses import dampened, generic
@@ -106,7 +106,7 @@ def test_at_weight_0_every_token_is_as_likely_in_every_reading(
     pairs = [(f"Question: {FORGET[n].prompt}\nAnswer:", f" {c}") for n in (0, 5) for c in CHOICES]
     wanted = [even * len(lm.tokenizer(continuation).input_ids) for _, continuation in pairs]
     assert by_lm_eval(lm, pairs) == pytest.approx(wanted, rel=1e-5)
-    rows = probe.tasks(lm, Tasks(ask="tasks", tasks=("tiny_choice",)), task(tmp_path))
+    rows = tasks.tasks(lm, Tasks(ask="tasks", tasks=("tiny_choice",)), task(tmp_path))
     assert [row.value for row in rows] == [1.0, 0.0, 0.0] * 4  # the shortest, whatever is asked
 
 

@@ -63,7 +63,7 @@ def test_table_is_whole() -> None:
         assert entry.version
         assert entry.asks
     assert metric("rouge").better == "memory"
-    assert metric("forget_quality").needs_gold
+    assert metric("forget_quality").needs == "gold"
     assert len(metric("model_utility").asks) == 6
 
 

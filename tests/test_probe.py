@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from di_bench import adapt, probe
+from di_bench import adapt, judging, probe, tasks
 from di_bench.corpus import Item
 from di_bench.errors import SuiteError
 from di_bench.lm import LM
@@ -213,7 +213,7 @@ def test_a_judge_reads_the_models_text_and_the_humans(
         ),
         Row("b", "h", answer_ids=(lm.pad,), truth_ids=lm.encode(DOCUMENT).ids),
     ]
-    rows = probe.judge(lm, written, new_tokens=6)
+    rows = judging.judge(lm, written, new_tokens=6)
     assert [(row.item, row.group, row.index) for row in rows] == [
         ("a", "g", 0), ("b", "h", 0), ("a", "g", 1), ("b", "h", 1),
     ]  # fmt: skip
@@ -224,7 +224,7 @@ def test_a_judge_reads_the_models_text_and_the_humans(
             last = lm.model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
         assert_close(torch.tensor(row.features), last, rtol=1e-5, atol=1e-5)
     monkeypatch.setattr(probe, "ROWS", 1)
-    for one, again in zip(rows, probe.judge(lm, written, 6), strict=True):
+    for one, again in zip(rows, judging.judge(lm, written, 6), strict=True):
         assert_close(torch.tensor(one.features), torch.tensor(again.features), rtol=1e-5, atol=1e-5)
 
 
@@ -232,7 +232,7 @@ def test_a_judge_reads_no_more_than_its_context(lm: LM) -> None:
     text = DOCUMENT.answer * 10
     written = Row("a", answer_ids=tuple(lm.tokenizer(text).input_ids))
     cut = replace(written, answer_ids=written.answer_ids[: lm.context - 1])
-    long, short = (probe.judge(lm, [row], 1000)[0].features for row in (written, cut))
+    long, short = (judging.judge(lm, [row], 1000)[0].features for row in (written, cut))
     assert_close(torch.tensor(long), torch.tensor(short), rtol=1e-5, atol=1e-5)
 
 
@@ -270,7 +270,7 @@ def task(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("peft", [None, Peft()], ids=["full", "lora"])
 def test_tasks_give_the_accuracy_of_every_row(lm: LM, task: Path, peft: Peft | None) -> None:
     asked = Tasks(ask="tasks", tasks=("tiny_choice",))
-    rows = probe.tasks(adapt.trainable(lm, peft, 0), asked, task)
+    rows = tasks.tasks(adapt.trainable(lm, peft, 0), asked, task)
     wanted = []
     for line in (task / "rows.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -289,4 +289,4 @@ def test_tasks_give_the_accuracy_of_every_row(lm: LM, task: Path, peft: Peft | N
 
 def test_an_unknown_task_is_named(lm: LM, task: Path) -> None:
     with pytest.raises(SuiteError, match="no task 'nonsense'"):
-        probe.tasks(lm, Tasks(ask="tasks", tasks=("nonsense",)), task)
+        tasks.tasks(lm, Tasks(ask="tasks", tasks=("nonsense",)), task)

@@ -138,7 +138,7 @@ def test_seeds_take_grow_seeds_in_turn(tmp_path: Path) -> None:
 def test_a_gold_is_graded_against_golds_of_other_grow_seeds(tmp_path: Path) -> None:
     cells = runs(tmp_path, {"seeds": [0, 1, 2, 3], "grow_seeds": [0, 1, 2]})
     names = {
-        name: [gold.name.rpartition("/")[2] for gold in run.golds] for name, run in cells.items()
+        name: [gold.name.rpartition("/")[2] for gold in run.others] for name, run in cells.items()
     }
     assert names["di-1"] == ["retrain-1"]
     assert names["none-0"] == ["retrain-0"]
@@ -149,8 +149,8 @@ def test_a_gold_is_graded_against_golds_of_other_grow_seeds(tmp_path: Path) -> N
 
 def test_with_one_grow_seed_a_gold_has_nothing_to_be_held_against(tmp_path: Path) -> None:
     cells = runs(tmp_path, {"grow_seeds": [0]})
-    assert cells["retrain-0"].golds == cells["retrain-1"].golds == ()
-    assert [gold.method.name for gold in cells["di-1"].golds] == ["retrain"]
+    assert cells["retrain-0"].others == cells["retrain-1"].others == ()
+    assert [gold.method.name for gold in cells["di-1"].others] == ["retrain"]
 
 
 def test_given_checkpoints_are_known_by_content(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_given_checkpoints_are_known_by_content(tmp_path: Path) -> None:
     after = cells("two", b"other")
     assert moved(before["di-0"], after["di-0"]) == EVERYTHING
     assert moved(before["retrain-0"], after["retrain-0"]) == NOTHING
-    assert before["retrain-0"].golds == ()  # both seeds name one checkpoint
+    assert before["retrain-0"].others == ()  # both seeds name one checkpoint
     cut = cells("one", b"target", max_tokens=8)  # what is not trained is still read
     assert moved(before["none-0"], cut["none-0"]) == {"forget", "retain", "scores"}
 

@@ -34,7 +34,7 @@ _TABLE = (
         "higher",
         ("read",),
         forget_quality,
-        needs_gold=True,
+        needs="gold",
         averages=False,
     ),
     Metric(

@@ -13,6 +13,9 @@ from di_bench.transcript import Rows
 
 Direction = Literal["lower", "higher", "memory", "gold"]
 """`memory` is lower on what must be forgotten and higher elsewhere; `gold`: nearer the gold row."""
+Need = Literal["gold", "golds", "gold and start"]
+"""`gold`: the gold of its own grow seed (for a gold, those of the others); `golds`: those of all
+grow seeds, its own first; `start`: the model as it was before unlearning."""
 Ask = Literal["read", "write", "tasks", "judge"]
 
 
@@ -51,18 +54,30 @@ class Metric:
     asks: tuple[Ask, ...]
     """The kind of each probe it reads, in order."""
     compute: Callable[..., Score]
-    """Called with one `Rows` per probe, and `golds=` if it needs them; may raise `GapError`."""
-    needs_gold: bool = False
-    """`golds` holds, for each gold model to compare with, one `Rows` per probe."""
+    """Called with one `Rows` per probe, and `golds=`, `start=` if it needs them; may raise
+    `GapError`."""
+    needs: Need | None = None
+    """The other models it compares with: `golds` holds, for each of them, one `Rows` per probe;
+    `start` is one `Rows` per probe."""
     averages: bool = True
     """The value is the plain mean of `Score.items`, so an interval may be made from them."""
 
-    def __call__(self, probes: Sequence[Rows], golds: Sequence[Sequence[Rows]] = ()) -> Score:
+    def __call__(
+        self,
+        probes: Sequence[Rows],
+        golds: Sequence[Sequence[Rows]] = (),
+        start: Sequence[Rows] = (),
+    ) -> Score:
         """Grade the rows. Whatever keeps a formula from a finite number gives a gap instead."""
-        if self.needs_gold and not golds:
+        others: dict[str, object] = {"golds": golds} if self.needs else {}
+        if self.needs and not golds:
             return Score(None, gap="no gold model to compare with")
+        if self.needs == "gold and start":
+            others["start"] = start
+            if not start:
+                return Score(None, gap="no model as it was (none) to compare with")
         try:
-            score = self.compute(*probes, golds=golds) if self.needs_gold else self.compute(*probes)
+            score = self.compute(*probes, **others)
         except GapError as gap:
             return Score(None, gap=str(gap))
         if score.value is None or math.isfinite(score.value):
