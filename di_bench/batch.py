@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,9 @@ class Batch:
     sequences: int
     focused: int = 0
     """Tokens in focus."""
+
+    places: ClassVar[None] = None
+    """Position ids: the model counts for itself."""
 
     @cached_property
     def targets(self) -> Tensor:
@@ -91,3 +95,22 @@ def pad(texts: Sequence[Encoded], filler: int, split: str = "", rows: Sequence[i
         sequences=len(texts),
         focused=sum(focus),
     )
+
+
+def together(
+    prompts: Sequence[Sequence[int]], rooms: Sequence[int], context: int, rows: int = 128
+) -> Iterator[list[int]]:
+    """Which prompts to write from at once, the shortest first, so that none leaves the context.
+
+    A batch goes on for as many tokens as the longest of its `rooms`, after its longest prompt too.
+    At most `rows` are in one: what is sampled depends on who else is.
+    """
+    chunk: list[int] = []
+    for i in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):
+        room = max(rooms[j] for j in (*chunk, i))
+        if chunk and (len(chunk) == rows or len(prompts[i]) + room > context):
+            yield chunk
+            chunk = []
+        chunk.append(i)
+    if chunk:
+        yield chunk

@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 from di_bench import adapt
+from di_bench.batch import together
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, MethodError, ModelError, nearest
 from di_bench.focus import By, by_spacy, by_surprise
 from di_bench.lm import LM
-from di_bench.recall import Recall, perplexity, recall, together
+from di_bench.recall import Recall, perplexity, recall
 from di_bench.recipe import Recipe
 from di_bench.reference import Reference, remember
 from di_bench.steps import Steps
@@ -168,7 +169,7 @@ class Fitter:
             due = [row for row, own in enumerate(found) for _ in range(count - len(own))]
             prompts = [texts[row].ids[: texts[row].start] for row in due]
             hot = temperature * 2 ** (ask // 2)
-            for chunk in together(prompts, [rooms[row] for row in due], lm.context):
+            for chunk in together(prompts, [rooms[row] for row in due], lm.context, rows=64):
                 room = max(rooms[due[i]] for i in chunk)
                 asked = [prompts[i] for i in chunk]
                 written = lm.write(asked, room, top_p=1.0, temperature=hot)

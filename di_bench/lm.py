@@ -20,16 +20,19 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
-from di_bench import ranks
+from di_bench import generate, ranks
 from di_bench.batch import Batch, pad
 from di_bench.device import cores, device
 from di_bench.errors import ModelError
+from di_bench.forest import Forest, Tree, forest
 from di_bench.template import Encoded, Template
 
 if TYPE_CHECKING:
     from di_bench.corpus import Item
 
 
+BRANCHING = ("gpt2", "gpt_neox", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3")
+"""Architectures that heed position ids and a mask of whom each token sees."""
 SMALL = 20_000_000
 """Models of fewer parameters run on one thread: on several, a busy machine makes them slower."""
 
@@ -140,11 +143,33 @@ class LM:
             )
         return head
 
-    def logits(self, batch: Batch) -> Tensor:
-        """(N, V) float32 predictions for `batch.targets`."""
+    def logits(self, batch: Batch | Forest) -> Tensor:
+        """(N, V) float32 predictions for `batch.targets`; for a forest at its U positions."""
+        placed = {} if batch.places is None else {"position_ids": batch.places}
         with _only(self, batch.position):
-            out = self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+            out = self.model(
+                input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **placed
+            )
         return cast(Tensor, out.logits[0].float())
+
+    @property
+    def branches(self) -> bool:
+        """Whether texts that share a beginning can be read as one tree."""
+        both = (self.inner, *([self.beside.inner] if self.beside else []))
+        return all(
+            model.config.model_type in BRANCHING
+            and model.config._attn_implementation in ("sdpa", "eager")
+            for model in both
+        )
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it chooses from."""
+        return int(self.inner.config.vocab_size)
+
+    def forest(self, trees: Sequence[Tree]) -> Forest:
+        """Trees as one batch."""
+        return forest(trees, self.pad, self.inner.dtype).to(self.device)
 
     def hidden(self, batch: Batch, layer: int) -> Tensor:
         """(N, H) float32 what a layer (1 is the first) makes of each answer token itself."""
@@ -170,39 +195,28 @@ class LM:
     def write(
         self,
         prompts: Sequence[Sequence[int]],
-        new_tokens: int,
+        new_tokens: int | Sequence[int],
         *,
         top_p: float | None = None,
         temperature: float = 1.0,
     ) -> list[tuple[int, ...]]:
-        """Continue each prompt by at most `new_tokens` ids, up to and including the end token.
+        """Continue each prompt by at most `new_tokens` ids (one limit, or one for each prompt).
 
-        Greedy, or by nucleus sampling at a temperature from torch's global generator.
+        Up to and including the end token. Greedy, or by nucleus sampling at a temperature from
+        torch's global generator.
         """
-        longest = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), longest), self.pad)
-        mask = torch.zeros_like(ids)
-        for row, prompt in enumerate(prompts):
-            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
+        rooms = [new_tokens] * len(prompts) if isinstance(new_tokens, int) else list(new_tokens)
+        ids, mask = (part.to(self.device) for part in generate.padded(prompts, self.pad))
         ends = self._ends()
-        sampling: dict[str, Any] = {
-            "do_sample": False,
-            "top_p": None,
-            "temperature": None,
-            "top_k": None,
-        }
-        if top_p is not None:
+        if top_p is None and generate.steps_alone(self.inner):
+            written = generate.greedy((self.model, self.inner), ids, mask, rooms, ends)
+        else:
             sampling = {"do_sample": True, "top_p": top_p, "temperature": temperature, "top_k": 0}
-        written = self.model.generate(
-            input_ids=ids.to(self.device),
-            attention_mask=mask.to(self.device),
-            max_new_tokens=new_tokens,
-            pad_token_id=self.pad,
-            eos_token_id=ends,
-            **sampling,
-        )[:, longest:].tolist()
-        return [_until(row, ends) for row in written]
+            written = generate.by_transformers(
+                self.model, ids, mask, max(rooms), ends=ends, pad=self.pad,
+                **sampling if top_p is not None else {},
+            )  # fmt: skip
+        return [_until(row[:room], ends) for row, room in zip(written, rooms, strict=True)]
 
     def _ends(self) -> list[int]:
         """The checkpoint's end tokens, and the tokenizer's, which the plain template teaches."""

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, grow, judging, probe, ranks, recording, tasks, world
+from di_bench import adapt, gradient, grow, judging, probe, ranks, recording, tasks, world
 from di_bench.corpus import TRAINED, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
@@ -28,7 +28,7 @@ from di_bench.model import is_folder
 from di_bench.record import Record
 from di_bench.run import Grown, Run, base_key, pretrain_recipe
 from di_bench.store import Store
-from di_bench.suite import Judge, Read, Tasks, Write
+from di_bench.suite import Gradient, Judge, Read, Tasks, Write
 from di_bench.template import Template
 from di_bench.transcript import Rows, read_rows, write_rows
 
@@ -171,6 +171,10 @@ class Pipeline:
                 )
             case Write() as asked:
                 said = probe.write(model, asked, run.corpus[asked.split], run.seed, watch)
+            case Gradient() as asked:
+                said = gradient.gradient(
+                    model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
+                )
             case Tasks() as asked:
                 said = tasks.tasks(model, asked, asked.path or self._tasks())
             case Judge(of=of):

@@ -8,41 +8,58 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from di_bench.batch import Batch
+from di_bench.batch import together
 from di_bench.corpus import Item
+from di_bench.forest import Forest, Tree, chunks, grow_tree
 from di_bench.lm import LM
 from di_bench.suite import Read, Write
 from di_bench.template import Encoded
 from di_bench.transcript import Part, Row, Rows
 
-TOKENS = 8192
+TOKENS = 4096
 """Positions read at once."""
-ROWS = 128
-"""Answers written at once."""
+LOGITS = 2**28
+"""Numbers the vocabulary projection may give at once."""
+SLICE = 256
+"""Predictions whose entropy is computed at once, so that a processor keeps them at hand."""
+BRANCHED = 2048
+"""Positions of a tree above which its texts are read one by one: a mask grows with their square."""
 
 Watch = Callable[[float], None]
 
 
 @torch.no_grad()
 def read(lm: LM, probe: Read, items: Sequence[Item], limit: int, watch: Watch) -> Rows:
-    """Teacher-force every answer of every item; answers of like length share a batch."""
+    """Teacher-force every answer of every item, what an item's answers begin with once.
+
+    Rows of like length share a batch. A document is cut at `limit` tokens; an answer to a question
+    that is empty or does not fit has no tokens in its row, so nothing is said of it.
+    """
+    room = min(limit, lm.context)
     asked = [
-        (Row(item.id, item.group, part, index, truth=text), lm.encode(item, text, limit))
+        [
+            (Row(item.id, item.group, part, index, truth=text), fitting(lm, item, text, room))
+            for part, index, text in answers(item)
+        ]
         for item in islice(items, probe.limit)
-        for part, index, text in _answers(item)
     ]
-    order = sorted(range(len(asked)), key=lambda i: len(asked[i][1].ids))
-    rows: dict[int, Row] = {}
-    for chunk in _by_tokens(order, [len(text.ids) for _, text in asked]):
-        batch = lm.batch([asked[i][1] for i in chunk])
-        for i, seen in zip(chunk, _read(lm, batch), strict=True):
-            rows[i] = replace(asked[i][0], truth_ids=asked[i][1].answer, **seen)
-        watch(len(rows) / len(asked))
-    return [rows[i] for i in range(len(asked))]
+    trees, of = _trees(lm, [[text for _, text in own] for own in asked])
+    seen: dict[tuple[int, int], dict[str, Any]] = {}
+    for chunk in chunks([len(tree) for tree in trees], min(TOKENS, LOGITS // lm.vocabulary)):
+        read = _read(lm, lm.forest([trees[i] for i in chunk]))
+        seen |= zip((text for i in chunk for text in of[i]), read, strict=True)
+        watch(len(seen) / max(1, sum(map(len, of))))
+    return [
+        replace(row, **seen[i, j], truth_ids=text.answer) if (i, j) in seen else row
+        for i, own in enumerate(asked)
+        for j, (row, text) in enumerate(own)
+    ]
 
 
-def _answers(item: Item) -> Iterator[tuple[Part, int, str]]:
+def answers(item: Item) -> Iterator[tuple[Part, int, str]]:
+    """Every answer of an item that is read: which part of it, which of several, and the text."""
     yield "answer", 0, item.answer
     if item.paraphrase:
         yield "paraphrase", 0, item.paraphrase
@@ -50,32 +67,57 @@ def _answers(item: Item) -> Iterator[tuple[Part, int, str]]:
     yield from (("choice", i, text) for i, text in enumerate(item.choices))
 
 
-def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Neighbours in order, as many as fit in TOKENS positions once padded."""
-    chunk: list[int] = []
-    for i in order:
-        if chunk and (len(chunk) + 1) * lengths[i] > TOKENS:
-            yield chunk
-            chunk = []
-        chunk.append(i)
-    if chunk:
-        yield chunk
+def fitting(lm: LM, item: Item, answer: str, room: int) -> Encoded:
+    """An item with an answer: a document cut at `room` tokens, another whole or with no answer."""
+    text = lm.template.encode(lm.tokenizer, item, answer, room + 1)
+    if item.kind == "document" or item.ids:
+        return Encoded(text.ids[:room], text.start)
+    whole = len(text.ids) <= room and answer.strip()
+    return text if whole else Encoded(text.ids[: min(text.start, room)], text.start)
 
 
-def _read(lm: LM, batch: Batch) -> Iterator[dict[str, Any]]:
-    """The per-token fields of each row of a batch."""
-    said = lm.logits(batch).log_softmax(-1)
-    p = said.exp()
-    entropies = -(p * said).sum(-1)
+def _trees(
+    lm: LM, items: Sequence[Sequence[Encoded]]
+) -> tuple[list[Tree], list[list[tuple[int, int]]]]:
+    """What to read, and which answer of which item each of its texts is."""
+    trees: list[Tree] = []
+    of: list[list[tuple[int, int]]] = []
+    for i, texts in enumerate(items):
+        here = [j for j, text in enumerate(texts) if text.answer]
+        whole = grow_tree([texts[j] for j in here])
+        shared = lm.branches and len(whole) <= BRANCHED
+        for group in [here] if shared and here else [[j] for j in here]:
+            trees.append(whole if len(group) == len(here) else grow_tree([texts[group[0]]]))
+            of.append([(i, j) for j in group])
+    return trees, of
+
+
+def _read(lm: LM, forest: Forest) -> Iterator[dict[str, Any]]:
+    """The per-token fields of each text of a forest."""
+    said = lm.logits(forest)
+    entropies, variances, first = (
+        torch.cat(part) for part in zip(*map(_spread, torch.split(said, SLICE)), strict=True)
+    )
     fields = {
-        "logprobs": said.gather(-1, batch.targets.unsqueeze(-1)).squeeze(-1),
-        "hits": said.argmax(-1) == batch.targets,
-        "entropies": entropies,
-        "variances": (p * said.square()).sum(-1) - entropies.square(),
+        "logprobs": said[forest.pick, forest.targets],
+        "hits": first[forest.pick] == forest.targets,
+        "entropies": entropies[forest.pick],
+        "variances": variances[forest.pick],
     }
-    parts = {name: [p.tolist() for p in batch.parts(values)] for name, values in fields.items()}
-    for row in range(batch.sequences):
-        yield {name: tuple(values[row]) for name, values in parts.items()}
+    parts = {
+        name: torch.split(values.cpu(), list(forest.lengths)) for name, values in fields.items()
+    }
+    for row in range(len(forest.lengths)):
+        yield {name: tuple(values[row].tolist()) for name, values in parts.items()}
+
+
+def _spread(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Entropy, variance of the log-probability and likeliest token; (N, V) becomes log-softmax."""
+    first = logits.argmax(-1)
+    said = torch.log_softmax(logits, -1, out=logits)
+    p = said.exp()
+    entropies = -torch.linalg.vecdot(p, said)
+    return entropies, torch.linalg.vecdot(p, said.square()) - entropies.square(), first
 
 
 @dataclass(frozen=True)
@@ -97,31 +139,14 @@ def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) 
         for start in _starts(lm, probe, item)
         if start.room > 0
     ]
-    order = sorted(range(len(starts)), key=lambda i: len(starts[i].ids))
     rows: dict[int, Row] = {}
-    for chunk in _by_context(order, starts, lm.context):
-        longest = max(starts[i].room for i in chunk)
-        written = lm.write([starts[i].ids for i in chunk], longest, top_p=probe.top_p)
-        for i, ids in zip(chunk, written, strict=True):
-            own = ids[: starts[i].room]
-            rows[i] = replace(starts[i].row, answer_ids=own, answer=lm.text(own))
+    prompts, rooms = [start.ids for start in starts], [start.room for start in starts]
+    for chunk in together(prompts, rooms, lm.context):
+        asked = [prompts[i] for i in chunk], [rooms[i] for i in chunk]
+        for i, ids in zip(chunk, lm.write(*asked, top_p=probe.top_p), strict=True):
+            rows[i] = replace(starts[i].row, answer_ids=ids, answer=lm.text(ids))
         watch(len(rows) / len(starts))
     return [rows[i] for i in range(len(starts))]
-
-
-def _by_context(
-    order: Sequence[int], starts: Sequence[_Start], context: int
-) -> Iterator[list[int]]:
-    """Neighbours in order, as many as can be written at once, so that none cuts another short."""
-    chunk: list[int] = []
-    for i in order:
-        longest = max(starts[j].room for j in (*chunk, i))
-        if chunk and (len(chunk) == ROWS or len(starts[i].ids) + longest > context):
-            yield chunk
-            chunk = []
-        chunk.append(i)
-    if chunk:
-        yield chunk
 
 
 def _starts(lm: LM, probe: Write, item: Item) -> Iterator[_Start]:

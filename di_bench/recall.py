@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from di_bench.batch import together
 from di_bench.lm import LM
 from di_bench.losses import token_nll
 from di_bench.metrics.memorization import overlap
 from di_bench.template import Encoded
 
 ROWS = 64
-"""Texts read or written at once."""
+"""Texts read at once."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +43,6 @@ def perplexity(lm: LM, texts: Sequence[Encoded]) -> float:
     return math.exp(min(total / max(1, tokens), 700.0))
 
 
-def together(
-    prompts: Sequence[Sequence[int]], rooms: Sequence[int], context: int
-) -> Iterator[list[int]]:
-    """Which prompts to write from at once, the shortest first, so that none leaves the context.
-
-    A batch goes on for as many tokens as the longest of its `rooms`, after its longest prompt too.
-    """
-    chunk: list[int] = []
-    for i in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):
-        room = max(rooms[j] for j in (*chunk, i))
-        if chunk and (len(chunk) == ROWS or len(prompts[i]) + room > context):
-            yield chunk
-            chunk = []
-        chunk.append(i)
-    if chunk:
-        yield chunk
-
-
 @torch.no_grad()
 def recall(lm: LM, texts: Sequence[Encoded], n: int, stride: int) -> Recall:
     """EL_n from every `stride`-th token of each answer on, and MA."""
@@ -76,9 +59,9 @@ def recall(lm: LM, texts: Sequence[Encoded], n: int, stride: int) -> Recall:
     prompts, rests = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
     shares: list[float] = []
     for chunk in together(prompts, [len(rest) for rest in rests], lm.context):
-        written = lm.write([prompts[i] for i in chunk], max(len(rests[i]) for i in chunk))
+        written = lm.write([prompts[i] for i in chunk], [len(rests[i]) for i in chunk])
         for i, ids in zip(chunk, written, strict=True):
-            share = overlap(ids[: len(rests[i])], rests[i], n)
+            share = overlap(ids, rests[i], n)
             shares += [] if share is None else [share]
     return Recall(_mean(shares), _mean(hits))
 

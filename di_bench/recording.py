@@ -18,7 +18,7 @@ from di_bench.recipe import heard
 from di_bench.record import Record
 from di_bench.run import Base, Run
 from di_bench.store import Store
-from di_bench.suite import Read, Write
+from di_bench.suite import OfItems
 
 
 def record(
@@ -27,7 +27,7 @@ def record(
     """What to keep of a run, given its scores (none for a run that failed)."""
     suite, asked = (
         run.suite,
-        {p.split for p in run.suite.probes.values() if isinstance(p, Read | Write)},
+        {p.split for p in run.suite.probes.values() if isinstance(p, OfItems)},
     )
     cost, curve = _cost(store, run)
     known = {column: score for column, score in scores.items() if score.value is not None}

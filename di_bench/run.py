@@ -21,7 +21,7 @@ from di_bench.model import ModelSpec
 from di_bench.recipe import Recipe, audible, heard
 from di_bench.size import size
 from di_bench.spec import Tree
-from di_bench.suite import Judge, Read, Suite, Tasks, Write, told
+from di_bench.suite import Gradient, Judge, Read, Suite, Tasks, Write, told
 
 TRAINING = 1
 """Raise it when the numbers that training produces change. A replay test says when they do."""
@@ -232,7 +232,7 @@ class Run:
             return [said, _tasks(spec), version("lm-eval")]
         if isinstance(spec, Judge):
             return [said, self.asked(spec.of), self.base.key]
-        room = self.suite.max_tokens if isinstance(spec, Read) else None
+        room = self.suite.max_tokens if isinstance(spec, Read | Gradient) else None
         return [said, self.corpus.digest([spec.split]), room]
 
     @cached_property

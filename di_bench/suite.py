@@ -67,11 +67,23 @@ class Judge(Spec):
     """A `write` probe."""
 
 
+class Gradient(Spec):
+    """Take the gradient of each true answer's loss and keep its norm."""
+
+    ask: Literal["gradient"]
+    split: str
+    limit: PositiveInt | None = None
+    last: bool = True
+    """Whether the last token of an answer, its end token, counts."""
+
+
+OfItems = Read | Write | Gradient
+"""Probes that ask about the items of a split."""
 _LATER = ("samples", "keeps", "model")
 """Fields that came after the first records."""
 
 
-def told(probe: Read | Write | Tasks | Judge) -> Tree:
+def told(probe: Read | Write | Tasks | Judge | Gradient) -> Tree:
     """What keys hold of a probe: no path, and later fields only where they are used.
 
     So a new field of probes does not stale what was asked without it.
@@ -81,7 +93,7 @@ def told(probe: Read | Write | Tasks | Judge) -> Tree:
     return {k: v for k, v in said.items() if k not in _LATER or v != fields[k].default}
 
 
-Probe = Annotated[Read | Write | Tasks | Judge, Field(discriminator="ask")]
+Probe = Annotated[Read | Write | Tasks | Judge | Gradient, Field(discriminator="ask")]
 
 
 class Suite(Spec):
@@ -189,8 +201,8 @@ class Suite(Spec):
                 said = "has no better end to keep a share of; keep another column"
                 raise PlaceError(("tune", "keep", column), said)
 
-    def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge) -> None:
-        if isinstance(probe, Read | Write):
+    def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge | Gradient) -> None:
+        if isinstance(probe, OfItems):
             _known(("probes", name, "split"), "split", probe.split, self.corpus.splits)
         if isinstance(probe, Judge):
             writes = [k for k, v in self.probes.items() if isinstance(v, Write)]

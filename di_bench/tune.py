@@ -21,7 +21,7 @@ from di_bench.run import ASKING, TRAINING, Run
 from di_bench.search import Space, Value, nested
 from di_bench.spec import Tree, merged
 from di_bench.store import Store
-from di_bench.suite import Read, Suite, Write, told
+from di_bench.suite import OfItems, Suite, told
 from di_bench.trials import Trial, Trials, proposed, read_trials
 from di_bench.work import Work
 
@@ -241,7 +241,7 @@ def _content(run: Run) -> object:
     Versions of libraries are left out, so that kept trials outlive them.
     """
     suite, spec = run.suite, run.base.spec
-    read = [p.split for p in suite.probes.values() if isinstance(p, Read | Write)]
+    read = [p.split for p in suite.probes.values() if isinstance(p, OfItems)]
     splits = sorted({*TRAINED, *read, *(run.watched(name) for name in run.method.watches)})
     named = spec.model_dump(mode="json", exclude={"id", "target", "retain"})
     said = suite.model_dump(mode="json", include={"grow", "peft", "max_tokens"})
@@ -272,7 +272,7 @@ def _touched(suite: Suite, corpus: Corpus) -> dict[object, tuple[str, str]]:
     """What is forgotten or asked about: an item's content to its split and id."""
     found = {item.content: ("forget", item.id) for item in corpus["forget"]}
     for probe in suite.probes.values():
-        if isinstance(probe, Read | Write):
+        if isinstance(probe, OfItems):
             for item in corpus[probe.split][: probe.limit]:
                 found.setdefault(item.content, (probe.split, item.id))
     return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from di_bench.batch import Batch, pad
+from di_bench.forest import Forest
 from di_bench.lm import LM
 from di_bench.template import Encoded, Template
 from tests.conftest import FORGET, RETAIN
@@ -102,7 +103,7 @@ def same(got: Tensor, wanted: Any) -> None:  # noqa: ANN401 - numbers of any sha
 class Told(LM):
     """A model that says what it is told: its logits are given, and learnt."""
 
-    def logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: Batch | Forest) -> Tensor:
         logits: Tensor = self.model
         assert len(logits) == len(batch.targets)
         return logits

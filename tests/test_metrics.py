@@ -117,7 +117,7 @@ def test_empty_answers_are_left_out_and_counted() -> None:
         score = grade(name, [read("a1", 1.0), read("a2")])
         assert score.value == 1.0
         assert score.parts["left_out"] == 1
-        assert grade(name, [read("a1")]).gap == "every true answer is empty"
+        assert grade(name, [read("a1")]).gap == "every true answer is empty or does not fit"
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])

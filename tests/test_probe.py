@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from di_bench import adapt, judging, probe, tasks
+from di_bench import adapt, batch, judging, probe, tasks
 from di_bench.corpus import Item
 from di_bench.errors import SuiteError
 from di_bench.lm import LM
 from di_bench.losses import sequence_logprob
+from di_bench.metrics import metric
 from di_bench.model import Peft
 from di_bench.suite import Read, Tasks, Write
 from di_bench.template import Encoded
@@ -117,12 +119,23 @@ def test_a_reading_stops_at_its_limits_and_tells_how_far_it_is(lm: LM) -> None:
     rows = probe.read(lm, Read(ask="read", split="forget", limit=2), FORGET, 512, told.append)
     assert {row.item for row in rows} == {FORGET[0].id, FORGET[1].id}
     assert told[-1] == 1.0
-    start = lm.encode(FORGET[0]).start
-    (cut, *_) = read(lm, FORGET[:1], limit=start + 3)
-    assert cut.truth_ids == lm.encode(FORGET[0]).answer[:3]
+    (cut,) = read(lm, [DOCUMENT], limit=4)
+    assert cut.truth_ids == lm.encode(DOCUMENT).answer[:3]
     assert len(cut.logprobs) == len(cut.hits) == len(cut.entropies) == 3
-    (empty, *_) = read(lm, FORGET[:1], limit=start)
-    assert (empty.truth_ids, empty.logprobs, empty.hits) == ((), (), ())
+
+
+def test_nothing_is_said_of_an_answer_that_does_not_fit(lm: LM) -> None:
+    asked = replace(FORGET[0], perturbed=("It is not 0 but something much longer.",))
+    whole = lm.encode(asked)
+    answer, paraphrase, wrong = read(lm, [asked], limit=len(whole.ids))
+    assert answer.truth_ids == whole.answer
+    assert len(paraphrase.logprobs) == len(paraphrase.truth_ids) > 0
+    assert (wrong.truth_ids, wrong.logprobs, wrong.hits) == ((), (), ())
+    assert read(lm, [replace(FORGET[0], answer=" ")])[0].logprobs == ()
+    for limit in (len(whole.ids) - 1, whole.start, 1):
+        assert read(lm, [asked], limit=limit)[0].logprobs == ()
+    gap = metric("probability")([read(lm, [asked], limit=whole.start)]).gap
+    assert gap == "every true answer is empty or does not fit"
 
 
 def test_an_answer_is_written_from_the_prompt_alone(lm: LM) -> None:
@@ -181,7 +194,8 @@ def test_neither_order_nor_company_changes_a_greedy_answer(
     items = [*FORGET, DOCUMENT, *long]
     rows = {row.item: row.answer_ids for row in write(lm, items, new_tokens=30)}
     turned = {row.item: row.answer_ids for row in write(lm, items[::-1], new_tokens=30)}
-    monkeypatch.setattr(probe, "ROWS", 3)
+    alike = batch.together
+    monkeypatch.setattr(probe, "together", partial(alike, rows=3))
     small = {row.item: row.answer_ids for row in write(lm, items, new_tokens=30)}
     alone = {row.item: row.answer_ids for item in items for row in write(lm, [item], new_tokens=30)}
     assert rows == turned == small == alone
@@ -223,7 +237,7 @@ def test_a_judge_reads_the_models_text_and_the_humans(
         with torch.no_grad():
             last = lm.model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
         assert_close(torch.tensor(row.features), last, rtol=1e-5, atol=1e-5)
-    monkeypatch.setattr(probe, "ROWS", 1)
+    monkeypatch.setattr(judging, "ROWS", 1)
     for one, again in zip(rows, judging.judge(lm, written, 6), strict=True):
         assert_close(torch.tensor(one.features), torch.tensor(again.features), rtol=1e-5, atol=1e-5)
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from di_bench.batch import together
 from di_bench.errors import DiBenchError, MethodError, ModelError
 from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.losses import nll, offset
 from di_bench.methodfile import MethodFile
-from di_bench.recall import recall, together
+from di_bench.recall import recall
 from di_bench.recipe import Recipe
 from tests.conftest import FORGET, RETAIN, fitter, newborn
 from tests.toy import line
@@ -49,7 +50,7 @@ def test_what_is_written_at_once_stays_in_the_context() -> None:
     for chunk in chunks:
         assert max(lengths[i] for i in chunk) + max(rooms[i] for i in chunk) <= CONTEXT
     assert len(chunks) == 3
-    assert [len(chunk) for chunk in together([(7,)] * 130, [1] * 130, CONTEXT)] == [64, 64, 2]
+    assert [len(chunk) for chunk in together([(7,)] * 130, [1] * 130, CONTEXT, 64)] == [64, 64, 2]
     assert list(together([], [], CONTEXT)) == []
 
 

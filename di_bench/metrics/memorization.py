@@ -12,7 +12,7 @@ from di_bench.metrics.items import average, mean, mean_logprob, of_part
 from di_bench.metrics.metric import Score
 from di_bench.transcript import Row, Rows
 
-NO_TOKENS = "every true answer is empty"
+NO_TOKENS = "every true answer is empty or does not fit"
 
 
 def row_probability(row: Row) -> float | None:

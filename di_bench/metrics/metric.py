@@ -16,7 +16,7 @@ Direction = Literal["lower", "higher", "memory", "gold"]
 Need = Literal["gold", "golds", "gold and start"]
 """`gold`: the gold of its own grow seed (for a gold, those of the others); `golds`: those of all
 grow seeds, its own first; `start`: the model as it was before unlearning."""
-Ask = Literal["read", "write", "tasks", "judge"]
+Ask = Literal["read", "write", "tasks", "judge", "gradient"]
 
 
 class GapError(Exception):
