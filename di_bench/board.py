@@ -38,6 +38,8 @@ class Cell:
     values: tuple[float, ...]
     seeds: int
     gap: str = ""
+    left_out: int = 0
+    """The most rows of a run that had no value of their own."""
 
     @property
     def mean(self) -> float | None:
@@ -150,6 +152,10 @@ class Board:
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
                     notes.setdefault(f"{line.method}, {column.replace('_', ' ')}: {cell.gap}")
+        for column in self.columns:
+            if most := max(line.cells[column].left_out for line in self.lines):
+                said = "answers of a run have no value (empty, or too short) and are left out"
+                notes.setdefault(f"{column.replace('_', ' ')}: up to {most} {said}")
         return [plain(note) for note in notes]
 
 
@@ -199,17 +205,16 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
 
 
 def _line(records: Sequence[Record], suite: Suite) -> Line:
-    def cell(get: Callable[[Record], float | None], gap: str = "") -> Cell:
+    def cell(get: Callable[[Record], float | None], column: str = "") -> Cell:
         values = tuple(value for record in records if (value := get(record)) is not None)
-        return Cell(values, max(len(records), len(suite.seeds)), "" if values else gap)
-
-    def gap(column: str) -> str:
-        return next((r.gaps[column] for r in records if column in r.gaps), "")
+        gap = "" if values else next((r.gaps[column] for r in records if column in r.gaps), "")
+        left_out = max(int(r.parts.get(column, {}).get("left_out", 0)) for r in records)
+        return Cell(values, max(len(records), len(suite.seeds)), gap, left_out)
 
     return Line(
         records[0].model["name"],
         records[0].row,
-        {c: cell(lambda r, c=c: r.scores.get(c), gap(c)) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
+        {c: cell(lambda r, c=c: r.scores.get(c), c) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-WORKING = 0.8
+WORKING = 0.9
 """Share of rows still going on below which the finished ones are taken out."""
 
 

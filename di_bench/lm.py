@@ -7,13 +7,14 @@ reach the vocabulary projection, a loss or a metric.
 from __future__ import annotations
 
 import copy
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import datasets
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
@@ -82,6 +83,11 @@ class LM:
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
+        if tokenizer.eos_token_id is None:
+            raise ModelError(
+                f"{name}: its tokenizer has no end token, so no answer could end; set "
+                "`eos_token` in its tokenizer_config.json"
+            )
         for how in ("is_local", "local_files_only"):  # how it was reached is no part of it
             tokenizer.init_kwargs.pop(how, None)
         model, found = loaded
@@ -257,7 +263,9 @@ def _four_bits(dtype: str) -> dict[str, Any]:
 def hush() -> None:
     """Keep the bars of Hugging Face's libraries off the screen; it has bars of its own."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped there
-    datasets.disable_progress_bars()
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # it takes most of a second to import
+    if "datasets" in sys.modules:
+        sys.modules["datasets"].disable_progress_bars()
 
 
 @contextmanager

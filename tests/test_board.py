@@ -84,6 +84,14 @@ def test_a_diverged_seed_is_missing_in_its_row_and_said_below(suite: Suite) -> N
     assert board.footnotes() == ["di on builtin/nano: seed 2 diverged: the loss is nan at step 3"]
 
 
+def test_answers_that_were_left_out_are_counted(suite: Suite) -> None:
+    few, many = ({"kept": {"left_out": float(count)}} for count in (2, 5))
+    board = only([toy.record(seed=0, parts=few), toy.record(seed=1, parts=many)], suite)
+    assert board.footnotes() == [
+        "kept: up to 5 answers of a run have no value (empty, or too short) and are left out"
+    ]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,5 +1,6 @@
 """Reading and writing: padding and company change nothing, and the end of a text is the end."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,19 @@ def test_a_checkpoint_without_some_of_its_weights_is_refused(lm: LM, tmp_path: P
     del weights["model.norm.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"has no model\.norm\.weight"):
+        load(tmp_path)
+
+
+def test_a_tokenizer_without_padding_will_do_and_one_without_an_end_will_not(
+    lm: LM, tmp_path: Path
+) -> None:
+    lm.save(tmp_path)
+    assert lm.tokenizer.pad_token is None
+    assert load(tmp_path).pad == lm.tokenizer.eos_token_id
+    settings = tmp_path / "tokenizer_config.json"
+    told = json.loads(settings.read_text("utf-8"))
+    settings.write_text(json.dumps(told | {"eos_token": None}), encoding="utf-8")
+    with pytest.raises(ModelError, match="no end token, so no answer could end; set `eos_token`"):
         load(tmp_path)
 
 
