@@ -61,6 +61,7 @@ class Sentences:
                 if spec.local
                 else snapshot_download(spec.id, revision=spec.revision, allow_patterns=wanted)
             )
+            _refuse_pickled(Path(folder))
             return cls(
                 SentenceTransformer(
                     str(folder),
@@ -77,6 +78,14 @@ class Sentences:
         """One embedding for each text."""
         found = self.model.encode(list(texts), batch_size=32, show_progress_bar=False)
         return [[float(value) for value in one] for one in found]
+
+
+def _refuse_pickled(folder: Path) -> None:
+    """A layer of an embedder has weights of its own, in a folder of its own."""
+    for file in sorted(folder.glob("**/pytorch_model.bin")):
+        if not list(file.parent.glob("*.safetensors")):
+            said = "pickled weights can run code; convert them to model.safetensors"
+            raise ModelError(f"{folder.name}/{file.relative_to(folder)}: {said}")
 
 
 def embeds(spec: ModelSpec) -> bool:

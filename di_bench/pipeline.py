@@ -154,11 +154,9 @@ class Pipeline:
             return lms[0]
 
         rows: dict[str, Rows] = {}
-        for name, key in run.transcript_keys.items():
-            if probes and name not in probes:
-                continue
+        for name in _in_turn(run, probes):
             make = partial(self._ask, run, name, lm, rows)
-            rows[name] = read_rows(self.store.piece("transcripts", key, make))
+            rows[name] = read_rows(self.store.piece("transcripts", run.transcript_keys[name], make))
         return rows
 
     def _ask(
@@ -250,6 +248,15 @@ class Pipeline:
         )
         self.store.keep(run, record, {})
         return record
+
+
+def _in_turn(run: Run, probes: Collection[str]) -> list[str]:
+    """These probes, or all: what is judged comes before its judge, wherever a suite has it."""
+    asked = run.suite.probes
+    names = [name for name in asked if not probes or name in probes]
+    judges = {name: spec.of for name in names if isinstance(spec := asked[name], Judge)}
+    first = dict.fromkeys([*(name for name in names if name not in judges), *judges.values()])
+    return [*first, *judges]
 
 
 def written(

@@ -153,8 +153,13 @@ class Run:
             elif key in ("grow", "max_tokens", "probes") or (
                 key in ("recipe", "peft", "tuned") and not fixed
             ):
-                said.append((".".join((key, *rest)), value))
+                said.append((".".join((key, *rest)), self._named(key, rest, value)))
         return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
+
+    def _named(self, key: str, rest: list[str], value: str) -> str:
+        """A changed value, but a judge by its name: it may have been given as a path."""
+        judge = self.judges.get(rest[0]) if key == "probes" and rest[1:] == ["model"] else None
+        return judge.name if judge else value
 
     @cached_property
     def setup(self) -> str:

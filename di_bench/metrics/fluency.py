@@ -48,7 +48,8 @@ def fluency(rows: Rows) -> Score:
 
     Source: ours, after Holtzman et al. 2020 (arXiv 1904.09751): human text is neither.
     Range: 0 to 1. Better: higher. The items are 0 or 1.
-    Good or bad: `human` is the human's own share, .9 to 1. A collapsed model has 0.
+    Good or bad: `human` is the human's own share, .9 to 1; a collapsed model has 0. A small model
+    is no human: on stories `builtin/nano` has .4 before unlearning, so read it beside that row.
     Lies: the same sound sentence to every prompt passes, see `distinct_2`; so does a lie. The
     bounds are of these prompts and this judge. Below 20 human texts there is no number.
     Parts: the bounds `nll` and `rep`, and the shares `empty`, `unlikely` and `repetitive`.

@@ -41,8 +41,10 @@ def by_place(rows: Rows) -> dict[Place, Row]:
     """Rows of which there is one for each item and start; a gap where there are two."""
     found: dict[Place, Row] = {}
     for row in rows:
-        if found.setdefault((row.item, row.start), row) is not row:
+        place = row.item, row.start
+        if place in found:
             raise GapError(f"item {row.item!r} has two texts that cannot be told apart")
+        found[place] = row
     return found
 
 
