@@ -12,12 +12,12 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from di_bench import adapt, gradient, grow, judging, probe, ranks, recording, tasks, world
-from di_bench.corpus import TRAINED, digest
+from di_bench.corpus import TRAINED, Item, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
 from di_bench.lm import LM
@@ -30,7 +30,7 @@ from di_bench.run import Grown, Run, base_key, pretrain_recipe
 from di_bench.store import Store
 from di_bench.suite import Gradient, Judge, Read, Tasks, Write
 from di_bench.template import Template
-from di_bench.transcript import Rows, read_rows, write_rows
+from di_bench.transcript import Row, Rows, read_rows, write_rows
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ class Pipeline:
         run.method.load(run.settings)
         if run.suite.peft:
             run.suite.peft.check()
+        for name, judge in run.judges.items():
+            asked = run.suite.probes[name]
+            if isinstance(asked, Judge):
+                judging.check(judge.spec, asked)
 
     def base(self, run: Run) -> LM:
         """The model everything starts from."""
@@ -150,11 +154,9 @@ class Pipeline:
             return lms[0]
 
         rows: dict[str, Rows] = {}
-        for name, key in run.transcript_keys.items():
-            if probes and name not in probes:
-                continue
+        for name in _in_turn(run, probes):
             make = partial(self._ask, run, name, lm, rows)
-            rows[name] = read_rows(self.store.piece("transcripts", key, make))
+            rows[name] = read_rows(self.store.piece("transcripts", run.transcript_keys[name], make))
         return rows
 
     def _ask(
@@ -170,17 +172,23 @@ class Pipeline:
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
                 )
             case Write() as asked:
-                said = probe.write(model, asked, run.corpus[asked.split], run.seed, watch)
+                said = written(model, asked, run.corpus[asked.split], run.seed, watch)
             case Gradient() as asked:
                 said = gradient.gradient(
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
                 )
             case Tasks() as asked:
                 said = tasks.tasks(model, asked, asked.path or self._tasks())
-            case Judge(of=of):
-                written = run.suite.probes[of]
-                new_tokens = written.new_tokens if isinstance(written, Write) else 0
-                said = judging.judge(model, rows[of], new_tokens)
+            case Judge() as asked:
+                of = run.suite.probes[asked.of]
+                new_tokens = of.new_tokens if isinstance(of, Write) else 0
+                told = judging.texts(model, rows[asked.of], asked, new_tokens)
+                other = run.judges.get(name)
+                said = (
+                    judging.judge_by(other.spec, other.dtype, told, asked)
+                    if other
+                    else judging.judge(model, told, asked)
+                )
         write_rows(said, draft)
         _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
 
@@ -244,6 +252,40 @@ class Pipeline:
         )
         self.store.keep(run, record, {})
         return record
+
+
+def _in_turn(run: Run, probes: Collection[str]) -> list[str]:
+    """These probes, or all: what is judged comes before its judge, wherever a suite has it."""
+    asked = run.suite.probes
+    names = [name for name in asked if not probes or name in probes]
+    judges = {name: spec.of for name in names if isinstance(spec := asked[name], Judge)}
+    first = dict.fromkeys([*(name for name in names if name not in judges), *judges.values()])
+    return [*first, *judges]
+
+
+def written(
+    lm: LM, asked: Write, items: Sequence[Item], seed: int, watch: Callable[[float], None]
+) -> Rows:
+    """What a model writes: one pass over the prompts for each sample, every one with its own seed.
+
+    The first pass has the run's seed, so that more samples never change the first.
+    """
+    rows: list[Row] = []
+    for sample in range(asked.samples):
+        own = int(digest("sample", seed, sample)[:8], 16) if sample else seed
+        share = partial(_share, watch, sample, asked.samples)
+        said = probe.write(lm, asked, items, own, share)
+        rows += [replace(row, index=sample) for row in said] if sample else said
+    if asked.truth_tokens is None:
+        return rows
+    cut = [row.truth_ids[: asked.truth_tokens] for row in rows]
+    return [
+        replace(row, truth_ids=ids, truth=lm.text(ids)) for row, ids in zip(rows, cut, strict=True)
+    ]
+
+
+def _share(watch: Callable[[float], None], sample: int, samples: int, done: float) -> None:
+    watch((sample + done) / samples)
 
 
 def _inside(draft: Path, name: str, make: Callable[[Path], None]) -> Path:

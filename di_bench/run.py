@@ -6,7 +6,7 @@ on and nothing more: a new probe does not retrain, a new metric does not ask.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 
@@ -134,6 +134,8 @@ class Run:
     base: Base
     method: MethodFile
     seed: int
+    judges: Mapping[str, Base] = field(default_factory=dict)
+    """`judge` probe to who reads, where it is not the base model."""
 
     @property
     def name(self) -> str:
@@ -151,8 +153,13 @@ class Run:
             elif key in ("grow", "max_tokens", "probes") or (
                 key in ("recipe", "peft", "tuned") and not fixed
             ):
-                said.append((".".join((key, *rest)), value))
+                said.append((".".join((key, *rest)), self._named(key, rest, value)))
         return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
+
+    def _named(self, key: str, rest: list[str], value: str) -> str:
+        """A changed value, but a judge by its name: it may have been given as a path."""
+        judge = self.judges.get(rest[0]) if key == "probes" and rest[1:] == ["model"] else None
+        return judge.name if judge else value
 
     @cached_property
     def setup(self) -> str:
@@ -160,7 +167,9 @@ class Run:
         probes = {name: told(probe) for name, probe in self.suite.probes.items()}
         spec = self.base.spec
         taught = _taught(self.suite, spec)
-        return digest(probes, self.suite.max_tokens, taught, audible(asdict(self.target.recipe)))
+        judges = {name: judge.key for name, judge in sorted(self.judges.items())}
+        target = audible(asdict(self.target.recipe))
+        return digest(probes, self.suite.max_tokens, taught, target, *([judges] if judges else []))
 
     @property
     def grow_seed(self) -> int:
@@ -231,9 +240,13 @@ class Run:
         if isinstance(spec, Tasks):
             return [said, _tasks(spec), version("lm-eval")]
         if isinstance(spec, Judge):
-            return [said, self.asked(spec.of), self.base.key]
+            return [said, self.asked(spec.of), self.judge(probe).key]
         room = self.suite.max_tokens if isinstance(spec, Read | Gradient) else None
         return [said, self.corpus.digest([spec.split]), room]
+
+    def judge(self, probe: str) -> Base:
+        """Who reads what a `judge` probe is about."""
+        return self.judges.get(probe, self.base)
 
     @cached_property
     def transcript_keys(self) -> Mapping[str, str]:
@@ -272,9 +285,20 @@ class Run:
 
     @cached_property
     def formulas(self) -> Mapping[str, str]:
-        """Column to `metric@version`."""
-        pairs = ((column, self.suite.reads(column)[0]) for column in self.suite.metrics)
-        return {column: f"{metric.name}@{metric.version}" for column, metric in pairs}
+        """Column to `metric@version`; a version that names the base names the judge instead."""
+        reads = {column: self.suite.reads(column) for column in self.suite.metrics}
+        return {
+            column: f"{metric.name}@{self._version(metric, probes)}"
+            for column, (metric, probes) in reads.items()
+        }
+
+    def _version(self, metric: Metric, probes: Iterable[str]) -> str:
+        others = [self.judges[probe] for probe in probes if probe in self.judges]
+        if not others or not metric.version.startswith("base-"):
+            return metric.version
+        judge, kind = others[0], metric.version.removeprefix("base-")
+        commit = f"@{judge.spec.revision[:8]}" if judge.spec.revision else ""
+        return f"{judge.id}{commit}-{kind}"
 
     @cached_property
     def scores_key(self) -> str:
@@ -318,7 +342,11 @@ def _tasks(probe: Tasks) -> object:
 
 
 def grid(
-    suite: Suite, corpus: Corpus, bases: Iterable[Base], methods: Iterable[MethodFile]
+    suite: Suite,
+    corpus: Corpus,
+    bases: Iterable[Base],
+    methods: Iterable[MethodFile],
+    judges: Mapping[str, Base],
 ) -> Iterator[Run]:
     """Every run, in the order to do them: models as the suite lists them, then seeds, then methods.
 
@@ -335,4 +363,4 @@ def grid(
     for base in bases:
         for seed in suite.seeds:
             for file in named.values():
-                yield Run(suite, corpus, base, file, seed)
+                yield Run(suite, corpus, base, file, seed, judges)

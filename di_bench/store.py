@@ -165,7 +165,9 @@ class Store:
         return f"{name or ''}@{revision}" if revision else name or ""
 
     def _folder_digest(self, folder: Path) -> str:
-        files = sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern)})
+        nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
+        patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
+        files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
         if not any(file.suffix == ".safetensors" for file in files):
             why = "no such folder"
             if folder.is_dir():
@@ -176,7 +178,7 @@ class Store:
         stats = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
         def make(draft: Path) -> None:
-            sums = [[file.name, _sha256(file)] for file in files]
+            sums = [[file.relative_to(folder).as_posix(), _sha256(file)] for file in files]
             (draft / "digest").write_text(digest(sums), encoding="utf-8")
 
         return (self.piece("digests", digest(stats), make) / "digest").read_text(encoding="utf-8")

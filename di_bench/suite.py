@@ -15,7 +15,7 @@ from di_bench.corpus import TRAINED
 from di_bench.errors import SuiteError, nearest
 from di_bench.metrics import METRICS
 from di_bench.metrics.metric import Metric
-from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
+from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges, is_folder
 from di_bench.objective import Objective
 from di_bench.size import SIZES
 from di_bench.source import CorpusSpec
@@ -47,6 +47,10 @@ class Write(Spec):
     """Write from every `stride`-th token of the answer on: extraction likelihood."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     """Nucleus sampling at temperature 1 when set, greedy when not."""
+    samples: PositiveInt = 1
+    """How many answers to sample from each prompt, each pass over the prompts from its own seed."""
+    truth_tokens: PositiveInt | None = None
+    """Compare with no more than so many tokens of the true rest, as MUSE's VerbMem does."""
 
 
 class Tasks(Spec):
@@ -60,11 +64,32 @@ class Tasks(Spec):
 
 
 class Judge(Spec):
-    """Let the base model read what another probe wrote, and keep its last hidden states."""
+    """Let a second model read what another probe wrote, and keep what it makes of it."""
 
     ask: Literal["judge"]
     of: str
     """A `write` probe."""
+    keeps: Literal["features", "likelihood"] = "features"
+    """An embedding of each text, or the probability of each of its tokens after the prompt."""
+    prompts: bool = False
+    """Also keep the features of the prompts."""
+    model: str | None = None
+    """Who reads: a hub id (`id@revision`) or a folder, from where one stands. The base if None."""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What metrics find in its rows."""
+        return (self.keeps, "prompts") if self.prompts else (self.keeps,)
+
+    @property
+    def reader(self) -> ModelSpec | None:
+        """Who reads, where it is not the base model."""
+        if self.model is None:
+            return None
+        name, revision = self.model, ""
+        if not is_folder(name):
+            name, _, revision = name.partition("@")
+        return ModelSpec(id=name, revision=revision or None)
 
 
 class Gradient(Spec):
@@ -79,16 +104,17 @@ class Gradient(Spec):
 
 OfItems = Read | Write | Gradient
 """Probes that ask about the items of a split."""
-_LATER = ("samples", "keeps", "model")
+_LATER = ("samples", "truth_tokens", "keeps", "prompts")
 """Fields that came after the first records."""
 
 
 def told(probe: Read | Write | Tasks | Judge | Gradient) -> Tree:
     """What keys hold of a probe: no path, and later fields only where they are used.
 
-    So a new field of probes does not stale what was asked without it.
+    So a new field of probes does not stale what was asked without it. A judge's model may be a
+    path: `Run` holds it by content.
     """
-    said = probe.model_dump(mode="json", exclude={"path"})
+    said = probe.model_dump(mode="json", exclude={"path", "model"})
     fields = type(probe).model_fields
     return {k: v for k, v in said.items() if k not in _LATER or v != fields[k].default}
 
@@ -207,6 +233,10 @@ class Suite(Spec):
         if isinstance(probe, Judge):
             writes = [k for k, v in self.probes.items() if isinstance(v, Write)]
             _known(("probes", name, "of"), "`write` probe", probe.of, writes)
+            _check_judge(("probes", name), probe)
+        if isinstance(probe, Write) and probe.samples > 1 and probe.top_p is None:
+            said = "greedy answers are all alike; set top_p, or leave samples out"
+            raise PlaceError(("probes", name, "samples"), said)
 
     def _check_column(self, column: str) -> None:
         if len(self.metrics[column]) != 1:
@@ -219,6 +249,11 @@ class Suite(Spec):
             wanted, given = " + ".join(metric.asks), " + ".join(kinds) or "nothing"
             said = f"{metric.name} needs `ask: {wanted}`, not {given}"
             raise PlaceError(("metrics", column), said)
+        for name in probes:
+            judge = self.probes[name]
+            if metric.keeps and isinstance(judge, Judge) and metric.keeps not in judge.kept:
+                said = f"{metric.name} needs a judge with `{_KEEPS[metric.keeps]}`: {name} has not"
+                raise PlaceError(("metrics", column), said)
 
     def reads(self, column: str) -> tuple[Metric, tuple[str, ...]]:
         """The metric behind a column, and the probes it reads."""
@@ -232,6 +267,7 @@ class Suite(Spec):
         if metric.better != "memory":
             return metric.better
         probe = self.probes[probes[0]]
+        probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
         split = getattr(probe, "split", "")
         return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
 
@@ -248,6 +284,21 @@ class Suite(Spec):
     def shown(self) -> tuple[str, ...]:
         """The columns a board shows."""
         return self.board or tuple(self.metrics)
+
+
+_KEEPS = {
+    "features": "keeps: features",
+    "likelihood": "keeps: likelihood",
+    "prompts": "prompts: true",
+}
+
+
+def _check_judge(place: Place, judge: Judge) -> None:
+    if judge.prompts and judge.keeps != "features":
+        raise PlaceError((*place, "prompts"), "only features are kept of prompts; leave it out")
+    if judge.reader and judge.reader.builtin:
+        said = "give a hub id or a folder, or leave it out and the base model reads"
+        raise PlaceError((*place, "model"), said)
 
 
 def _known(place: Place, what: str, name: str, known: Collection[str]) -> None:

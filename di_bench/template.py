@@ -45,7 +45,7 @@ class Template:
         else:
             prefix, whole = _plain(item, answer)
             ids, start, focus = _cut(tokenizer, prefix, whole, item, answer)
-            bos = _bos(tokenizer)
+            bos = bos_ids(tokenizer)
             ids, start = [*bos, *ids, tokenizer.eos_token_id], start + len(bos)
             focus = [*focus, False]
         start = max(start, 1)  # nothing predicts the very first token
@@ -75,7 +75,7 @@ def _plain(item: Item, answer: str) -> tuple[str, str]:
     return prefix, f"{prefix} {answer}"
 
 
-def _bos(tokenizer: Any) -> list[int]:  # noqa: ANN401 - a tokenizer
+def bos_ids(tokenizer: Any) -> list[int]:  # noqa: ANN401 - a tokenizer
     """The ids a tokenizer puts in front of every text, if any."""
     ids = list(tokenizer("a").input_ids)
     return [tokenizer.bos_token_id] if ids and ids[0] == tokenizer.bos_token_id else []

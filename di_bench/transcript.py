@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-Part = Literal["answer", "paraphrase", "perturbed", "choice"]
+Part = Literal["answer", "paraphrase", "perturbed", "choice", "prompt"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,13 @@ class Row:
 
     `read` rows (the true answer, teacher-forced) fill the four per-token fields, all of length L,
     the number of answer tokens, the end-of-turn token included. `write` rows fill `answer` and
-    `answer_ids`. `tasks` rows fill `value`. Judged rows fill `features`.
+    `answer_ids`. `tasks` rows fill `value`.
+
+    Judged rows say by `part` and `index` whose text they are about: the first sample of the model
+    has index 0, the human's text 1, the model's sample i from the second on i + 1; part `prompt` is
+    what stood before them. They fill `features`; or, read for likelihood, `answer` (the text),
+    `answer_ids` (its tokens for the judge) and `logprobs`, of the same length, or empty where text
+    and prompt do not fit the judge's context.
     """
 
     item: str
@@ -26,9 +32,9 @@ class Row:
     group: str = ""
     """Its author, document or request: items of one group are not independent."""
     part: Part = "answer"
-    """Which of the item's answers was read."""
+    """Which of the item's answers was read; `prompt` in judged rows alone."""
     index: int = 0
-    """Which of several: the perturbation, the choice, the sample."""
+    """Which of several: the perturbation, the choice, the sample; whose text in judged rows."""
     start: int = 0
     """How many tokens of the true answer were revealed before the model wrote."""
     prompt: str = ""
@@ -40,7 +46,7 @@ class Row:
     answer_ids: tuple[int, ...] = ()
     """Token ids of what the model wrote, up to and including its end token."""
     logprobs: tuple[float, ...] = ()
-    """Natural log-probability of each true token."""
+    """Natural log-probability of each true token; in judged rows, of each token of the text."""
     hits: tuple[bool, ...] = ()
     """Whether each true token was ranked first."""
     entropies: tuple[float, ...] = ()

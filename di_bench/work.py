@@ -23,7 +23,7 @@ from di_bench.record import Record
 from di_bench.run import Run, base_key, grid
 from di_bench.spec import Tree, changes_of, merged
 from di_bench.store import Store, records_in
-from di_bench.suite import Suite
+from di_bench.suite import Judge, Suite
 
 
 def cache_folder() -> Path:
@@ -94,12 +94,14 @@ class Work:
         names = [base.name for base in bases]
         if twice := [name for name in names if names.count(name) > 1]:
             raise SuiteError(f"models: {twice[0]} is given twice; list each once")
+        readers = {k: p.reader for k, p in suite.probes.items() if isinstance(p, Judge)}
+        judges = {k: store.identify(resolved(r, reach)) for k, r in readers.items() if r}
         commits = {hub: _commit("datasets", hub, reach) for hub in sorted(suite.corpus.hubs)}
         known = {hub: commit for hub, commit in commits.items() if commit}
         away = len(known) < len(commits)
         corpus = Corpus("", {}) if away else suite.corpus.pinned(known).open()
         seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
-        runs = tuple(r for r in grid(suite, corpus, bases, files) if r.seed in seeds)
+        runs = tuple(r for r in grid(suite, corpus, bases, files, judges) if r.seed in seeds)
         for run in runs:
             _ = run.settings if away else run.scores_key  # what does not fit is refused here
         return cls(suite, None if away else corpus, runs, store)

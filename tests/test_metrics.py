@@ -19,8 +19,8 @@ from di_bench.metrics import METRICS, metric
 from di_bench.metrics.gold import deviations, log10_p, log_mean_exp, log_ratios
 from di_bench.metrics.items import mean
 from di_bench.metrics.memorization import overlap, strength
-from di_bench.metrics.metric import Score
 from di_bench.transcript import Part, Row, Rows
+from tests.grading import grade, value, wrote
 
 
 def read(item: str, *probabilities: float, part: Part = "answer", index: int = 0) -> Row:
@@ -28,20 +28,6 @@ def read(item: str, *probabilities: float, part: Part = "answer", index: int = 0
     logprobs = tuple(math.log(p) if p else -math.inf for p in probabilities)
     hits = tuple(p >= 0.5 for p in probabilities)
     return Row(item, group=item[0], part=part, index=index, logprobs=logprobs, hits=hits)
-
-
-def wrote(item: str, answer: str, truth: str = "") -> Row:
-    return Row(item, group=item[0], answer=answer, truth=truth)
-
-
-def grade(name: str, *probes: Rows, golds: Sequence[Sequence[Rows]] = ()) -> Score:
-    return metric(name)(probes, golds)
-
-
-def value(name: str, *probes: Rows, golds: Sequence[Sequence[Rows]] = ()) -> float:
-    score = grade(name, *probes, golds=golds)
-    assert score.value is not None, score.gap
-    return score.value
 
 
 def ratio_rows(ratios: Sequence[float], right: Part = "paraphrase") -> list[Row]:
@@ -332,37 +318,6 @@ def test_model_utility_gap_names_the_part() -> None:
 # Writing
 
 
-def test_rouge_by_hand() -> None:
-    rows = [
-        wrote("a1", "the cats ran off", truth="the cat ran"),
-        wrote("a2", "", truth="anything"),
-    ]
-    score = grade("rouge", rows)
-    assert [item.value for item in score.items] == [1.0, 0.0]
-    assert score.parts == pytest.approx({"f1": (6 / 7) / 2, "words": 2.0})
-
-
-def test_rouge_is_the_packages() -> None:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    pairs = [("The quick brown foxes", "a quick fox, browned"), ("one two three", "three two one")]
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    expected = [scorer.score(truth, answer)["rougeL"].recall for truth, answer in pairs]
-    rows = [wrote(f"a{at}", answer, truth) for at, (truth, answer) in enumerate(pairs)]
-    assert [item.value for item in grade("rouge", rows).items] == pytest.approx(expected)
-
-
-def test_rouge_survives_hostile_text() -> None:
-    rows = [
-        wrote("a1", "\x00\ud800<script>", truth="word"),
-        wrote("a2", "word", truth="\u4f60\u597d"),
-    ]
-    score = grade("rouge", rows)
-    assert score.value == 0.0
-    assert score.parts["left_out"] == 1
-    assert "a-z" in grade("rouge", rows[1:]).gap
-
-
 @pytest.mark.parametrize(
     ("written", "true", "n", "expected"),
     [
@@ -396,59 +351,7 @@ def test_extraction_likelihood_averages_prefixes_then_items() -> None:
     assert grade("el_10", rows).gap == "no true rest has 10 tokens"
 
 
-def test_repetition() -> None:
-    rows = [wrote("a1", "a b c d e"), wrote("a2", "x x x x x x"), wrote("a3", "too short")]
-    score = grade("rep_4", rows)
-    assert [item.value for item in score.items] == pytest.approx([0.0, 2 / 3])
-    assert score.parts == {"left_out": 1.0}
-    assert grade("rep_4", [wrote("a1", "")]).gap == "no text has 4 words"
-
-
-def test_distinct_is_pooled() -> None:
-    rows = [wrote("a1", "a b c"), wrote("a2", "a b d"), wrote("a3", "")]
-    score = grade("distinct_2", rows)
-    assert score.value == pytest.approx(3 / 4)
-    assert score.parts == {"n_grams": 4.0}
-    assert score.items == ()
-    assert grade("distinct_2", [wrote("a1", "one")]).gap == "no text has 2 words"
-
-
-# Judged and tasks
-
-
-def judged(count: int, shift: float, index: int) -> list[Row]:
-    rng = random.Random(index)
-    return [
-        Row(f"t{at}", index=index, features=tuple(rng.gauss(shift, 1) for _ in range(6)))
-        for at in range(count)
-    ]
-
-
-def test_mauve() -> None:
-    human = judged(60, 0.0, 1)
-    near, far = judged(60, 0.0, 0), judged(60, 4.0, 0)
-    close = grade("mauve", near + human)
-    assert close.parts == {"n": 60.0}
-    assert close == grade("mauve", near + human)
-    assert close.value is not None
-    assert 0 < value("mauve", far + human) < 0.1 < 0.7 < close.value <= 1
-    assert grade("mauve", judged(70, 0.0, 0) + human).parts == {"n": 60.0}
-
-
-def test_mauve_says_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
-    value("mauve", judged(20, 0.0, 0) + judged(20, 0.0, 1))
-    assert capfd.readouterr() == ("", "")
-
-
-def test_mauve_gaps() -> None:
-    human = judged(20, 0.0, 1)
-    assert "too few" in grade("mauve", judged(19, 0.0, 0) + human).gap
-    same = [Row(f"t{at}", index=at % 2, features=(1.0 + at, 0.0)) for at in range(40)]
-    assert "same features" in grade("mauve", same).gap
-    assert "'x'" in grade("mauve", [Row("x"), *human]).gap
-    assert "'x'" in grade("mauve", [Row("x", features=(math.nan,)), *human]).gap
-    ragged = [Row(f"t{at}", features=(1.0,)) for at in range(20)]
-    assert "different lengths" in grade("mauve", ragged + human).gap
+# Tasks
 
 
 def test_nlu_weighs_tasks_equally() -> None:

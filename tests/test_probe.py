@@ -1,4 +1,4 @@
-"""What is asked and what is written down: reading, writing, judging and tasks."""
+"""What is asked and what is written down: reading, writing and tasks."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.testing import assert_close
 
-from di_bench import adapt, batch, judging, probe, tasks
+from di_bench import adapt, batch, probe, tasks
 from di_bench.corpus import Item
 from di_bench.errors import SuiteError
 from di_bench.lm import LM
@@ -216,38 +215,6 @@ def test_sampled_answers_repeat_themselves_from_the_seed(lm: LM) -> None:
     assert write(lm, FORGET, seed=1, top_p=1.0, new_tokens=20) == first
     assert write(lm, FORGET, seed=2, top_p=1.0, new_tokens=20) != first
     assert write(lm, FORGET, seed=3, top_p=1e-6) == write(lm, FORGET)
-
-
-def test_a_judge_reads_the_models_text_and_the_humans(
-    lm: LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = [
-        Row(
-            "a", "g", answer_ids=lm.encode(FORGET[0]).answer, truth_ids=lm.encode(FORGET[1]).answer
-        ),
-        Row("b", "h", answer_ids=(lm.pad,), truth_ids=lm.encode(DOCUMENT).ids),
-    ]
-    rows = judging.judge(lm, written, new_tokens=6)
-    assert [(row.item, row.group, row.index) for row in rows] == [
-        ("a", "g", 0), ("b", "h", 0), ("a", "g", 1), ("b", "h", 1),
-    ]  # fmt: skip
-    texts = ["It is 0.", " ", lm.text(written[0].truth_ids[:6]), lm.text(written[1].truth_ids[:6])]
-    for row, text in zip(rows, texts, strict=True):
-        ids = torch.tensor([lm.tokenizer(text).input_ids])
-        with torch.no_grad():
-            last = lm.model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
-        assert_close(torch.tensor(row.features), last, rtol=1e-5, atol=1e-5)
-    monkeypatch.setattr(judging, "ROWS", 1)
-    for one, again in zip(rows, judging.judge(lm, written, 6), strict=True):
-        assert_close(torch.tensor(one.features), torch.tensor(again.features), rtol=1e-5, atol=1e-5)
-
-
-def test_a_judge_reads_no_more_than_its_context(lm: LM) -> None:
-    text = DOCUMENT.answer * 10
-    written = Row("a", answer_ids=tuple(lm.tokenizer(text).input_ids))
-    cut = replace(written, answer_ids=written.answer_ids[: lm.context - 1])
-    long, short = (judging.judge(lm, [row], 1000)[0].features for row in (written, cut))
-    assert_close(torch.tensor(long), torch.tensor(short), rtol=1e-5, atol=1e-5)
 
 
 TASK = """

@@ -6,9 +6,19 @@ Importing this loads the standard library alone: `plan` and `--help` read the ta
 from collections.abc import Mapping
 
 from di_bench.errors import SuiteError, nearest
-from di_bench.metrics.generation import distinctness, repetition, rouge
+from di_bench.metrics.fluency import fluency, oracle_perplexity
+from di_bench.metrics.generation import (
+    distinctness,
+    diversity,
+    knowmem,
+    repetition,
+    rouge,
+    rouge_f1,
+    token_entropy,
+    verbmem,
+)
 from di_bench.metrics.gold import forget_quality, truth_ratio, truth_ratio_arith
-from di_bench.metrics.likeness import mauve
+from di_bench.metrics.likeness import coherence, mauve, similarity
 from di_bench.metrics.memorization import (
     exact_memorization,
     extraction_strength,
@@ -26,6 +36,9 @@ _TABLE = (
     Metric("el_3", "1", "memory", ("write",), likelihood(3)),
     Metric("el_10", "1", "memory", ("write",), likelihood(10)),
     Metric("rouge", "recall-stemmed", "memory", ("write",), rouge),
+    Metric("rouge_f1", "stemmed", "memory", ("write",), rouge_f1),
+    Metric("verbmem", "muse", "memory", ("write",), verbmem),
+    Metric("knowmem", "muse", "memory", ("write",), knowmem),
     Metric("truth_ratio", "geo", "gold", ("read",), truth_ratio),
     Metric("truth_ratio_arith", "arith", "gold", ("read",), truth_ratio_arith),
     Metric(
@@ -41,9 +54,27 @@ _TABLE = (
         "model_utility", "9-geo", "higher", ("read", "write") * 3, model_utility, averages=False
     ),
     Metric("perplexity", "1", "lower", ("read",), perplexity, averages=False),
+    Metric("rep_2", "1", "lower", ("write",), repetition(2)),
+    Metric("rep_3", "1", "lower", ("write",), repetition(3)),
     Metric("rep_4", "1", "lower", ("write",), repetition(4)),
+    Metric("diversity", "1", "higher", ("write",), diversity),
+    Metric("distinct_1", "1", "higher", ("write",), distinctness(1), averages=False),
     Metric("distinct_2", "1", "higher", ("write",), distinctness(2), averages=False),
-    Metric("mauve", "base-features", "higher", ("judge",), mauve, averages=False),
+    Metric("distinct_3", "1", "higher", ("write",), distinctness(3), averages=False),
+    Metric("token_entropy", "1", "higher", ("write",), token_entropy),
+    Metric("mauve", "base-features", "higher", ("judge",), mauve, averages=False, keeps="features"),
+    Metric("coherence", "base-features", "higher", ("judge",), coherence, keeps="prompts"),
+    Metric("similarity", "base-features", "memory", ("judge",), similarity, keeps="features"),
+    Metric(
+        "oracle_perplexity",
+        "base-1",
+        "lower",
+        ("judge",),
+        oracle_perplexity,
+        averages=False,
+        keeps="likelihood",
+    ),
+    Metric("fluency", "base-p95", "higher", ("judge",), fluency, keeps="likelihood"),
     Metric("nlu", "acc", "higher", ("tasks",), nlu, averages=False),
 )
 METRICS: Mapping[str, Metric] = {entry.name: entry for entry in _TABLE}

@@ -61,6 +61,8 @@ class Metric:
     `start` is one `Rows` per probe."""
     averages: bool = True
     """The value is the plain mean of `Score.items`, so an interval may be made from them."""
+    keeps: Literal["features", "likelihood", "prompts"] | None = None
+    """What the judges it reads must keep."""
 
     def __call__(
         self,
