@@ -11,7 +11,7 @@ from di_bench import __version__, methodfile, suite
 from di_bench.device import device
 from di_bench.errors import SuiteError
 from di_bench.methodfile import MethodFile
-from di_bench.metrics import METRICS
+from di_bench.metrics import VERSIONS
 from di_bench.size import SIZES
 from di_bench.spec import read_yaml
 
@@ -39,7 +39,7 @@ def metrics() -> str:
     return "\n\n".join(
         f"{m.name}@{m.version} (better: {m.better}; reads: {', '.join(m.asks)})\n"
         + "\n".join(f"    {line}" for line in (inspect.getdoc(m.compute) or "").splitlines())
-        for m in METRICS.values()
+        for m in VERSIONS.values()
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from di_bench.batch import together
 from di_bench.lm import LM
 from di_bench.losses import token_nll
-from di_bench.metrics.memorization import overlap
+from di_bench.metrics.extraction import overlap
 from di_bench.template import Encoded
 
 ROWS = 64

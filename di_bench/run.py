@@ -150,7 +150,7 @@ class Run:
         for (key, *rest), value in sorted(self.suite.changed):
             if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
                 said.append((".".join(rest[1:]), value))
-            elif key in ("grow", "max_tokens", "probes") or (
+            elif key in ("grow", "max_tokens", "probes", "definitions") or (
                 key in ("recipe", "peft", "tuned") and not fixed
             ):
                 said.append((".".join((key, *rest)), self._named(key, rest, value)))

@@ -13,7 +13,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 
 from di_bench.corpus import TRAINED
 from di_bench.errors import SuiteError, nearest
-from di_bench.metrics import METRICS
+from di_bench.metrics import METRICS, VERSIONS, metric
+from di_bench.metrics.definitions import DEFINITIONS
 from di_bench.metrics.metric import Metric
 from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges, is_folder
 from di_bench.objective import Objective
@@ -151,7 +152,10 @@ class Suite(Spec):
     of texts nobody trained on. Apart from what is asked afterwards, or the rule reads the test."""
     probes: dict[str, Probe]
     metrics: dict[str, dict[str, tuple[str, ...]]]
-    """Column name to `{metric: [probes it reads]}`."""
+    """Column name to `{metric: [probes it reads]}`; `metric@version` for another than its own."""
+    definitions: str | None = None
+    """Whose versions of the metrics to use: `tofu@paper`, `tofu@open-unlearning`, `muse@paper`,
+    `jang` or `di-paper`."""
     changed: tuple[tuple[tuple[str, ...], str], ...] = Field((), exclude=True)
     """What --set changed: places and values. Filled by `load`, not by a file."""
     board: tuple[str, ...] = ()
@@ -195,6 +199,8 @@ class Suite(Spec):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         """Fail here, not after a night of training."""
+        if self.definitions is not None:
+            _known(("definitions",), "definitions", self.definitions, DEFINITIONS)
         for split in TRAINED:
             if split not in self.corpus.splits:
                 raise PlaceError(("corpus", "splits", split), "missing; add it")
@@ -258,8 +264,8 @@ class Suite(Spec):
     def reads(self, column: str) -> tuple[Metric, tuple[str, ...]]:
         """The metric behind a column, and the probes it reads."""
         ((name, probes),) = self.metrics[column].items()
-        _known(("metrics", column), "metric", name, METRICS)
-        return METRICS[name], probes
+        _known(("metrics", column), "metric", name, VERSIONS if "@" in name else METRICS)
+        return metric(name, self.definitions), probes
 
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
         """In which direction a column improves; `memory` depends on the split it is read on."""

@@ -6,7 +6,7 @@ import pytest
 
 from di_bench import __version__, listing, methodfile, suite
 from di_bench.errors import ModelError
-from di_bench.metrics import METRICS
+from di_bench.metrics import VERSIONS
 from di_bench.size import SIZES, size
 
 
@@ -19,8 +19,8 @@ def test_every_packaged_method_is_listed_with_a_line_about_it() -> None:
 def test_every_metric_is_listed_with_version_direction_and_source() -> None:
     blocks = listing.metrics().split("\n\n")
     heads = [block for block in blocks if not block.startswith(" ")]
-    assert [head.partition("@")[0] for head in heads] == list(METRICS)
-    for head, metric in zip(heads, METRICS.values(), strict=True):
+    assert [head.partition(" ")[0] for head in heads] == list(VERSIONS)
+    for head, metric in zip(heads, VERSIONS.values(), strict=True):
         assert head.startswith(f"{metric.name}@{metric.version} (better: {metric.better}; reads: ")
         assert len(head.splitlines()) > 1, f"{metric.name} has no documentation"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from di_bench.errors import SuiteError
-from di_bench.metrics import METRICS, metric
+from di_bench.metrics import METRICS, VERSIONS, metric
+from di_bench.metrics.extraction import overlap, strength
 from di_bench.metrics.gold import deviations, log10_p, log_mean_exp, log_ratios
 from di_bench.metrics.items import mean
-from di_bench.metrics.memorization import overlap, strength
 from di_bench.transcript import Part, Row, Rows
 from tests.grading import grade, value, wrote
 
@@ -53,9 +53,9 @@ def test_table_is_whole() -> None:
     assert len(metric("model_utility").asks) == 6
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", VERSIONS)
 def test_every_formula_explains_itself(name: str) -> None:
-    explained = METRICS[name].compute.__doc__ or ""
+    explained = VERSIONS[name].compute.__doc__ or ""
     for word in ("Source: ", "Range: ", "Better: ", "Good or bad: ", "Lies: "):
         assert word in explained, word
 
@@ -65,10 +65,10 @@ def test_unknown_metric_names_the_nearest() -> None:
         metric("rogue")
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", VERSIONS)
 def test_no_rows_are_a_gap(name: str) -> None:
-    probes: list[Rows] = [[] for _ in METRICS[name].asks]
-    score = METRICS[name](probes, [probes])
+    probes: list[Rows] = [[] for _ in VERSIONS[name].asks]
+    score = VERSIONS[name](probes, [probes, probes], probes)
     assert score.value is None
     assert score.gap
     assert score.items == ()
@@ -107,7 +107,7 @@ def test_empty_answers_are_left_out_and_counted() -> None:
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
-@pytest.mark.parametrize("name", ["probability", "perplexity", "truth_ratio", "truth_ratio_arith"])
+@pytest.mark.parametrize("name", ["probability", "perplexity", "truth_ratio", "truth_ratio@arith"])
 def test_a_log_probability_that_is_no_number_names_the_item(name: str, broken: float) -> None:
     rows = [*ratio_rows([0.5]), read("i0", 0.5), Row("bad7", logprobs=(-0.1, broken))]
     score = grade(name, rows)
@@ -170,7 +170,7 @@ def test_truth_ratio_by_hand() -> None:
         read("a1", 0.4, 0.4, part="perturbed", index=1),
     ]
     assert value("truth_ratio", rows) == pytest.approx(0.2 / 0.5)
-    assert value("truth_ratio_arith", rows) == pytest.approx(0.25 / 0.5)
+    assert value("truth_ratio@arith", rows) == pytest.approx(0.25 / 0.5)
 
 
 def test_truth_ratio_without_paraphrase_takes_the_answer() -> None:
@@ -186,10 +186,10 @@ def test_truth_ratio_folds_both_sides() -> None:
 def test_truth_ratio_at_the_end_of_numbers() -> None:
     never = [read("a1", 0.0, part="paraphrase"), read("a1", 0.5, part="perturbed")]
     assert value("truth_ratio", never) == 0.0
-    assert value("truth_ratio_arith", never) == 0.0
+    assert value("truth_ratio@arith", never) == 0.0
     far = [Row("a1", logprobs=(-2000.0,)), Row("a1", part="perturbed", logprobs=(-2001.0,))]
     assert value("truth_ratio", far) == pytest.approx(math.exp(-1))
-    assert value("truth_ratio_arith", far) == pytest.approx(math.exp(-1))
+    assert value("truth_ratio@arith", far) == pytest.approx(math.exp(-1))
     both = [read("a1", 0.0), read("a1", 0.0, part="perturbed")]
     assert "zero" in grade("truth_ratio", both).gap
 
@@ -374,38 +374,46 @@ probabilities = st.lists(st.floats(1e-6, 1.0), max_size=5)
 @st.composite
 def transcripts(draw: st.DrawFn) -> list[Row]:
     """Rows that carry everything, so that one transcript serves every kind of probe."""
-    return [
-        replace(
-            read(f"i{at}", *draw(probabilities), part=part),
-            truth=draw(words),
-            answer=draw(words),
-            truth_ids=draw(ids),
-            answer_ids=draw(ids),
-            value=draw(st.sampled_from([0.0, 1.0])),
-        )
-        for at in range(draw(st.integers(1, 5)))
-        for part in get_args(Part)[:3]
-    ]
+    rows = []
+    for at in range(draw(st.integers(1, 5))):
+        for part in get_args(Part)[:3]:
+            row = read(f"i{at}", *draw(probabilities), part=part)
+            rows.append(
+                replace(
+                    row,
+                    truth=draw(words),
+                    answer=draw(words),
+                    truth_ids=draw(ids),
+                    answer_ids=draw(ids),
+                    entropies=tuple(draw(st.floats(0, 2)) for _ in row.logprobs),
+                    variances=tuple(draw(st.floats(0, 2)) for _ in row.logprobs),
+                    value=draw(st.sampled_from([0.0, 1.0])),
+                )
+            )
+    return rows
+
+
+RANGES = {"perplexity": (1, math.inf), "gold_distance": (0, math.inf), "privleak": (-100, math.inf)}
+"""Of the metrics that do not lie between 0 and 1."""
 
 
 @settings(max_examples=25, deadline=None)
-@given(transcripts(), st.randoms(use_true_random=False))
-def test_bounds_and_order(rows: list[Row], rng: random.Random) -> None:
+@given(transcripts(), transcripts(), st.randoms(use_true_random=False))
+def test_bounds_and_order(rows: list[Row], other: list[Row], rng: random.Random) -> None:
     shuffled = rng.sample(rows, len(rows))
-    for name, entry in METRICS.items():
-        if name == "mauve":
+    for entry in VERSIONS.values():
+        if "judge" in entry.asks:  # tested where their rows are made
             continue
         probes = [rows] * len(entry.asks)
-        score = entry(probes, [probes])
-        again = entry([shuffled] * len(entry.asks), [probes])
+        golds = [[told] * len(entry.asks) for told in (rows, other)]
+        score = entry(probes, golds, probes)
+        again = entry([shuffled] * len(entry.asks), golds, probes)
         assert (score.value is None) == bool(score.gap)
-        assert score.value == again.value
+        assert score.value == (again.value if score.value is None else pytest.approx(again.value))
         assert sorted(item.item for item in score.items) == sorted(i.item for i in again.items)
         if score.value is None:
             continue
-        if name == "perplexity":
-            assert score.value >= 1
-        else:
-            assert 0 <= score.value <= 1
+        low, high = RANGES.get(entry.name, (0, 1))
+        assert low <= score.value <= high + 1e-12, entry.name
         if entry.averages:
             assert score.value == mean([item.value for item in score.items])

@@ -205,3 +205,23 @@ def _entropy(row: Row) -> float:
     if len(shares) == 1:
         return 0.0
     return min(1.0, -math.fsum(p * math.log2(p) for p in shares) / math.log2(tokens))
+
+
+def variety(n: int) -> Callable[[Rows], Score]:
+    """Div-n as the code of the deliberate imagination paper computes it."""
+
+    def div(rows: Rows) -> Score:
+        """Div-n: the distinct n-grams of words over the number of words, per text, over items.
+
+        Source: the code of Dong et al. 2024 (arXiv 2402.10052); not the product of 1 - Rep-n that
+        others call Div.
+        Range: above 0 to 1. Better: higher.
+        Good or bad: (w - n + 1)/w for a text of w words that repeats nothing.
+        Lies: it rises with the length of a text; random words are as various as good prose.
+        Texts of fewer than n words are left out, as there.
+        """
+        texts = [row.answer.split() for row in rows]
+        shares = [len(set(ngrams(t, n))) / len(t) if len(t) >= n else None for t in texts]
+        return average(zip(rows, shares, strict=True), f"no text has {n} words")
+
+    return div

@@ -8,6 +8,7 @@ arithmetic one (TOFU's paper). Everything here works on log R, which neither und
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 from di_bench.metrics.items import average, mean, mean_logprob
 from di_bench.metrics.metric import GapError, Score
@@ -24,9 +25,11 @@ def log_mean_exp(logs: Sequence[float]) -> float:
     return top + math.log(mean([math.exp(log - top) for log in logs]))
 
 
-def log_ratios(
-    rows: Rows, over: Callable[[Sequence[float]], float] = mean
-) -> list[tuple[Row, float | None]]:
+Over = Callable[[Sequence[float]], float]
+"""The mean of log-probabilities: `mean` is geometric, `log_mean_exp` arithmetic."""
+
+
+def log_ratios(rows: Rows, over: Over = mean) -> list[tuple[Row, float | None]]:
     """Log R of each item, or None if it lacks a side; `over` is `mean` or `log_mean_exp`.
 
     The right answer is the paraphrase where one was read, else the answer itself. The row beside
@@ -107,6 +110,17 @@ def log10_p(height: int, n: int) -> float:
     return min(0.0, (math.log(2 * rest) + terms[0]) / math.log(10))
 
 
+def forget_quality_arith(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
+    """As the geometric form, on R = [mean_i p(wrong_i)] / p(right).
+
+    Source: TOFU (Maini et al. 2024, arXiv 2401.06121), as its paper and `utils.py` have it.
+    Range: 0 to 1. Better: higher. Parts as of the geometric form.
+    Good or bad: as the geometric form.
+    Lies: as the geometric form, with which it does not compare.
+    """
+    return _forget_quality(rows, golds, log_mean_exp)
+
+
 def forget_quality(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
     """Exact p of a two-sample Kolmogorov-Smirnov test between own and gold R (geometric).
 
@@ -117,8 +131,12 @@ def forget_quality(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
     Lies: it falls with n and ends at 2/C(2n, n), so read D; it rewards garbage that shifts R right.
     There are no items: a p-value is no mean of them.
     """
-    own = _raw(rows)
-    tested = [_against(own, gold[0], at) for at, gold in enumerate(golds)]
+    return _forget_quality(rows, golds, mean)
+
+
+def _forget_quality(rows: Rows, golds: Sequence[Sequence[Rows]], over: Over) -> Score:
+    own = _raw(rows, over)
+    tested = [_against(own, gold[0], at, over) for at, gold in enumerate(golds)]
     count = len(own)
     exponent = mean([log10_p(max(sides), count) for sides in tested])
     lean = sum(max(up, down) * _sign(up - down) for up, down in tested)
@@ -131,16 +149,44 @@ def forget_quality(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
     return Score(10.0**exponent, parts=parts)
 
 
-def _raw(rows: Rows) -> dict[str, float]:
-    ratios = {row.item: ratio for row, ratio in log_ratios(rows) if ratio is not None}
+def gold_distance(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
+    """D from golds of other seeds over D among golds: how far from a gold, in steps of their noise.
+
+    D is the Kolmogorov-Smirnov distance of R (geometric). Its own seed's gold comes first and only
+    enters the noise. Source: ours; the noise of retraining is what Maini et al. leave out.
+    Range: 0 up. Better: lower; 1 is as far as another gold. Parts: `D`, `D_golds`, `pairs`.
+    Good or bad: golds of TOFU differ by .02 to .06 in D; a few times that is plainly no gold.
+    Lies: three golds are three pairs, so the noise itself is known to about a third.
+    There are no items: a distance between distributions is no mean of them.
+    """
+    if len(golds) < 2:
+        raise GapError("golds of two grow seeds or more are needed to know their noise")
+    own = _raw(rows, mean)
+    ratios = [_raw(gold[0], mean) for gold in golds]
+    far = [_height(own, gold) for gold in ratios[1:]]
+    noise = [_height(one, other) for one, other in combinations(ratios, 2)]
+    if not any(noise):
+        raise GapError("the golds do not differ at all")
+    parts = {"D": mean(far), "D_golds": mean(noise), "pairs": float(len(noise))}
+    return Score(parts["D"] / parts["D_golds"], parts=parts)
+
+
+def _height(own: dict[str, float], other: dict[str, float]) -> float:
+    if own.keys() != other.keys():
+        raise GapError("the golds were not asked about the same items")
+    return max(deviations(list(own.values()), list(other.values()))) / len(own)
+
+
+def _raw(rows: Rows, over: Over) -> dict[str, float]:
+    ratios = {row.item: ratio for row, ratio in log_ratios(rows, over) if ratio is not None}
     if not ratios:
         raise GapError(NO_PAIR if rows else "there are no rows to grade")
     return ratios
 
 
-def _against(own: dict[str, float], rows: Rows, at: int) -> tuple[int, int]:
+def _against(own: dict[str, float], rows: Rows, at: int, over: Over) -> tuple[int, int]:
     try:
-        gold = _raw(rows)
+        gold = _raw(rows, over)
     except GapError as gap:
         raise GapError(f"gold model {at}: {gap}") from gap
     if own.keys() != gold.keys():
@@ -152,10 +198,11 @@ def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
 
 
-def truthfulness(rows: Rows) -> Score:
-    """max(0, 1 - R) over items, R geometric: what the truth ratio adds to model utility.
+def truthfulness(rows: Rows, over: Over = mean) -> Score:
+    """max(0, 1 - R) over items: what the truth ratio adds to model utility; R geometric by `mean`.
 
     Source: TOFU. Range: 0 to 1. Better: higher; 0 where a wrong answer is as likely as the right.
     """
-    gains = ((row, None if r is None else -math.expm1(min(r, 0.0))) for row, r in log_ratios(rows))
+    ratios = log_ratios(rows, over)
+    gains = ((row, None if r is None else -math.expm1(min(r, 0.0))) for row, r in ratios)
     return average(gains, NO_PAIR)

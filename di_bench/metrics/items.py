@@ -26,16 +26,19 @@ def of_part(rows: Rows, part: Part) -> Rows:
     return found
 
 
-def mean_logprob(row: Row) -> float | None:
-    """Mean log-probability per token, in nats, or None for an answer of no tokens.
+def checked(row: Row) -> Row:
+    """The row, if its log-probabilities are numbers: where they are not, its ranks are made up too.
 
     Minus infinity is a probability of zero and stays; NaN and plus infinity are a broken model.
     """
-    if not row.logprobs:
-        return None
     if not all(logprob < math.inf for logprob in row.logprobs):
         raise GapError(f"item {row.item!r} has a log-probability that is not a number")
-    return mean(row.logprobs)
+    return row
+
+
+def mean_logprob(row: Row) -> float | None:
+    """Mean log-probability per token, in nats, or None for an answer of no tokens."""
+    return mean(checked(row).logprobs) if row.logprobs else None
 
 
 def per_item(graded: Graded) -> tuple[tuple[ItemScore, ...], int]:

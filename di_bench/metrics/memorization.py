@@ -1,18 +1,19 @@
-"""How much of the true answer comes back: from probabilities, from ranks, from what is written.
+"""How much of the true answer is known when it is read: from probabilities and from ranks.
 
 The last token of an answer is its end token, and it counts here. open-unlearning leaves it out
-of exact memorization and extraction strength, so its numbers differ slightly from these.
+of exact memorization; that is a version of its own.
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable
 
-from di_bench.metrics.items import average, mean, mean_logprob, of_part
+from di_bench.metrics.items import average, checked, mean, mean_logprob, of_part
 from di_bench.metrics.metric import Score
 from di_bench.transcript import Row, Rows
 
 NO_TOKENS = "every true answer is empty or does not fit"
+WINDOW = 40
+"""Tokens between the places that the paper of deliberate imagination looks at."""
 
 
 def row_probability(row: Row) -> float | None:
@@ -41,63 +42,47 @@ def exact_memorization(rows: Rows) -> Score:
     Lies: each token is judged after the true ones, so one that could never be reached counts.
     Version 1 counts the end token; open-unlearning does not.
     """
-    shares = ((row, mean(row.hits) if row.hits else None) for row in of_part(rows, "answer"))
-    return average(shares, NO_TOKENS)
+    return _share_of(rows, lambda hits: hits)
 
 
-def strength(hits: tuple[bool, ...]) -> float:
-    """1 - k/L for the smallest k of 0..L after which every one of the L tokens is ranked first."""
-    missed = [place for place, hit in enumerate(hits) if not hit]
-    revealed = missed[-1] + 1 if missed else 0
-    return 1 - revealed / len(hits)
+def exact_memorization_without_end(rows: Rows) -> Score:
+    """Share of the true tokens but the last that the model ranks first, over items.
 
-
-def extraction_strength(rows: Rows) -> Score:
-    """1 - k/L, k the fewest tokens of the answer to reveal before greedy decoding writes the rest.
-
-    Source: Carlini et al. 2021 (arXiv 2012.07805), as a score in open-unlearning.
-    Range: 0 (never extractable) to 1 (from the question alone). Better: lower on what must be
-    forgotten, higher elsewhere.
-    Good or bad: on TOFU forget10 .71 before unlearning, .06 for a gold model.
-    Lies: one wrong token near the end gives almost 0, however much of the secret stands before it.
-    Version 1 counts the end token and reaches 0; open-unlearning does neither.
+    Source: open-unlearning (Dorna et al. 2025, arXiv 2506.12618), which takes the last token of
+    every answer for its end token and leaves it out; on a text that was cut it is not one.
+    Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
+    Good or bad: on TOFU it lies a little below version 1, for the end token is easy.
+    Lies: as version 1 does. An answer of one token is left out, as one of none is.
     """
-    strengths = ((row, strength(row.hits) if row.hits else None) for row in of_part(rows, "answer"))
-    return average(strengths, NO_TOKENS)
+    return _share_of(rows, lambda hits: hits[:-1])
 
 
-def overlap(written: tuple[int, ...], true: tuple[int, ...], n: int) -> float | None:
-    """Share of the n-grams written that occur in the truth, repeats counted each time.
+def memorization_accuracy(rows: Rows) -> Score:
+    """MA = 1/(T-1) sum_t 1[argmax p(.|x_<t) = x_t] over the tokens of a document after its first.
 
-    None if the truth is shorter than n; 0 if what was written is, for then none came back. What is
-    written past the truth's length does not count.
+    Source: Jang et al. 2022 (arXiv 2210.01504). The formula is that of version 1: a row has a value
+    for each token that something predicts. So T-1 of them where the tokenizer puts no beginning
+    token before a document and the items are ready `ids`, as theirs were (GPT-Neo, 200 tokens).
+    Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
+    Good or bad: on texts never seen GPT-Neo 125M has .30, which is their mark of forgetting.
+    Lies: with a beginning token the first counts too, and with a text in place of ids its end does.
     """
-    known = set(_ngrams(true, n))
-    if not known:
-        return None
-    grams = Counter(_ngrams(written[: len(true)], n))
-    if not grams:
-        return 0.0
-    return sum(count for gram, count in grams.items() if gram in known) / grams.total()
+    return _share_of(rows, lambda hits: hits)
 
 
-def _ngrams(ids: tuple[int, ...], n: int) -> list[tuple[int, ...]]:
-    return [ids[at : at + n] for at in range(len(ids) - n + 1)]
+def windowed_accuracy(rows: Rows) -> Score:
+    """Share of the tokens after 40, 80, 120, ... tokens of a document that are ranked first.
+
+    Source: Dong et al. 2024 (arXiv 2402.10052), whose code asks for one token after each of four
+    prefixes of 200 tokens and calls it MA. Needs a document of ready `ids`, as theirs were: there
+    the first token has no prediction, and row place 39 is the token after 40.
+    Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
+    Good or bad: beside version 1 on the same rows, of which it is a sample of four a document.
+    Lies: four tokens a document are few. A document of 40 tokens or fewer is left out.
+    """
+    return _share_of(rows, lambda hits: hits[WINDOW - 1 :: WINDOW])
 
 
-def likelihood(n: int) -> Callable[[Rows], Score]:
-    """The extraction likelihood EL_n for one n."""
-
-    def extraction_likelihood(rows: Rows) -> Score:
-        """EL_n: mean over revealed prefixes of the share of greedy n-grams found in the true rest.
-
-        Source: Jang et al. 2022 (arXiv 2210.01504), on token ids; the probe chooses the prefixes.
-        Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
-        Good or bad: the level of texts never seen is the mark to reach; it is above 0 for small n.
-        Lies: stock phrases count as leaks; two tokenizers, or two sets of prefixes, do not compare.
-        A rest shorter than n is left out. Too short an answer is 0.
-        """
-        overlaps = ((row, overlap(row.answer_ids, row.truth_ids, n)) for row in rows)
-        return average(overlaps, f"no true rest has {n} tokens")
-
-    return extraction_likelihood
+def _share_of(rows: Rows, counted: Callable[[tuple[bool, ...]], tuple[bool, ...]]) -> Score:
+    graded = ((row, counted(checked(row).hits)) for row in of_part(rows, "answer"))
+    return average(((row, mean(hits) if hits else None) for row, hits in graded), NO_TOKENS)

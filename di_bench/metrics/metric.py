@@ -64,6 +64,11 @@ class Metric:
     keeps: Literal["features", "likelihood", "prompts"] | None = None
     """What the judges it reads must keep."""
 
+    @property
+    def formula(self) -> str:
+        """`name@version`, as records have it."""
+        return f"{self.name}@{self.version}"
+
     def __call__(
         self,
         probes: Sequence[Rows],

@@ -1,15 +1,18 @@
 """What must survive unlearning: TOFU's model utility, and the perplexity of held-out prose."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from di_bench.metrics.generation import rouge
-from di_bench.metrics.gold import truthfulness
-from di_bench.metrics.items import average, mean_logprob, of_part
+from di_bench.metrics.gold import Over, log_mean_exp, truthfulness
+from di_bench.metrics.items import average, mean, mean_logprob, of_part
 from di_bench.metrics.memorization import NO_TOKENS, probability, row_probability
 from di_bench.metrics.metric import GapError, ItemScore, Score
 from di_bench.transcript import Row, Rows
+
+SPLITS = ("retain", "real_authors", "world_facts")
 
 
 def normalised_probability(rows: Rows) -> Score:
@@ -36,14 +39,7 @@ def normalised_probability(rows: Rows) -> Score:
     return average(((row, value(row)) for row in answers), "no item has a perturbed answer")
 
 
-def model_utility(
-    retain: Rows,
-    retain_written: Rows,
-    real_authors: Rows,
-    real_authors_written: Rows,
-    world_facts: Rows,
-    world_facts_written: Rows,
-) -> Score:
+def model_utility(*probes: Rows) -> Score:
     """Harmonic mean of {probability, ROUGE-L recall, max(0, 1 - R)} x {retain, authors, facts}.
 
     Source: TOFU (Maini et al. 2024, arXiv 2401.06121); probability is normalised over the perturbed
@@ -51,13 +47,28 @@ def model_utility(
     Range: 0 to 1. Better: higher. One zero part makes it 0.
     Good or bad: a 1B model fine-tuned on TOFU gives .60, its gold models .59.
     Lies: the smallest part rules; six of nine are mostly what the base model knew.
+    Its probes: retain read and written, real authors read and written, world facts likewise.
     The items are those of all nine parts, named `retain.rouge/<id>`; their plain mean is not it.
     """
-    parts = {
-        **_three("retain", retain, retain_written, probability),
-        **_three("real_authors", real_authors, real_authors_written, normalised_probability),
-        **_three("world_facts", world_facts, world_facts_written, normalised_probability),
-    }
+    return _utility(probes, mean)
+
+
+def model_utility_arith(*probes: Rows) -> Score:
+    """As the geometric form, with R = [mean_i p(wrong_i)] / p(right) in its truth ratios.
+
+    Source: TOFU (Maini et al. 2024, arXiv 2401.06121), as `get_model_utility` in its code has it.
+    Range: 0 to 1. Better: higher. Parts, probes and items as of the geometric form.
+    Good or bad: .02 to .04 under the geometric form for the same model.
+    Lies: as the geometric form, with which it does not compare.
+    """
+    return _utility(probes, log_mean_exp)
+
+
+def _utility(probes: Sequence[Rows], over: Over) -> Score:
+    likely = (probability, normalised_probability, normalised_probability)
+    parts: dict[str, Score] = {}
+    for at, (split, formula) in enumerate(zip(SPLITS, likely, strict=True)):
+        parts |= _three(split, probes[2 * at], probes[2 * at + 1], formula, over)
     values = {name: score.value or 0.0 for name, score in parts.items()}
     return Score(harmonic_mean(list(values.values())), _named(parts), values)
 
@@ -70,9 +81,13 @@ def harmonic_mean(values: list[float]) -> float:
 
 
 def _three(
-    split: str, read: Rows, written: Rows, likely: Callable[[Rows], Score]
+    split: str, read: Rows, written: Rows, likely: Callable[[Rows], Score], over: Over
 ) -> dict[str, Score]:
-    formulas = {"probability": likely, "rouge": rouge, "truth_ratio": truthfulness}
+    formulas: dict[str, Callable[[Rows], Score]] = {
+        "probability": likely,
+        "rouge": rouge,
+        "truth_ratio": partial(truthfulness, over=over),
+    }
     scores = {}
     for name, formula in formulas.items():
         try:
