@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from di_bench import adapt, grow, judging, probe, ranks, recording, tasks, world
-from di_bench.corpus import TRAINED, digest
+from di_bench.corpus import TRAINED
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
 from di_bench.lm import LM
@@ -51,6 +51,7 @@ class Pipeline:
         run.method.load(run.settings)
         if run.suite.peft:
             run.suite.peft.check()
+        tasks.check(run.suite, self.store)
 
     def base(self, run: Run) -> LM:
         """The model everything starts from."""
@@ -172,26 +173,13 @@ class Pipeline:
             case Write() as asked:
                 said = probe.write(model, asked, run.corpus[asked.split], run.seed, watch)
             case Tasks() as asked:
-                said = tasks.tasks(model, asked, asked.path or self._tasks())
+                said = tasks.tasks(model, asked, *tasks.folders(run.suite, asked, self.store))
             case Judge(of=of):
                 written = run.suite.probes[of]
                 new_tokens = written.new_tokens if isinstance(written, Write) else 0
                 said = judging.judge(model, rows[of], new_tokens)
         write_rows(said, draft)
         _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
-
-    def _tasks(self) -> Path:
-        """The folder of the built-in tasks. Their YAML names its data by path, so the key does."""
-        content = [[task.name, task.yaml, list(task.rows)] for task in world.tasks()]
-        key = digest(content, str(self.store.cache.resolve()))
-        home = self.store.path("tasks", key).resolve()
-
-        def make(draft: Path) -> None:
-            world.write_tasks(draft)
-            for file in draft.glob("*.yaml"):
-                _write(file, file.read_text("utf-8").replace(str(draft.resolve()), str(home)))
-
-        return self.store.piece("tasks", key, make)
 
     def grade(self, run: Run) -> Record:
         """Score a run from transcripts and file its record."""
