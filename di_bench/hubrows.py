@@ -99,7 +99,10 @@ def pubmedqa(row: Row) -> Row:
 
 def _contexts(text: str) -> list[str]:
     """`contexts` of a dictionary of NumPy arrays as Python shows it. Nothing of it is run."""
-    tree = ast.parse(text, mode="eval").body
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(f"context is no dictionary as Python shows it ({error.msg})") from error
     for key, value in (
         zip(tree.keys, tree.values, strict=True) if isinstance(tree, ast.Dict) else ()
     ):

@@ -217,7 +217,7 @@ def _converted(local: Local, path: Path, number: int, row: Row) -> Row:
         raise CorpusError(f"{path}: row {number} has no {missing[0]!r}; {needs}")
     try:
         return local.convert({column: row[column] for column in local.columns})
-    except (ValueError, TypeError, LookupError, AttributeError, SyntaxError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise CorpusError(f"{path}: row {number}: {error}; mend it: {needs}") from error
 
 

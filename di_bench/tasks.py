@@ -35,7 +35,10 @@ def tasks(lm: LM, probe: Tasks, *folders: Path) -> Rows:
         """Without bars: there are others' on the screen."""
 
         def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - lm-eval's signature
-            return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+            try:
+                return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+            except AssertionError as error:  # the only word lm-eval has for it
+                raise _too_long(self, requests) or error from error
 
         def generate_until(self, requests: Any, disable_tqdm: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - lm-eval's signature
             return super().generate_until(requests, disable_tqdm=disable_tqdm)
@@ -95,6 +98,20 @@ def folders(suite: Suite, probe: Tasks, store: Store) -> tuple[Path, ...]:
     return own, _piece(store, content, make)
 
 
+def _too_long(reader: Any, requests: Any) -> SuiteError | None:  # noqa: ANN401 - lm-eval's own
+    """What to say of the first answer that is longer than all a model reads at once."""
+    for request in requests:
+        _, answer = reader._encode_pair(*request.args)
+        if len(answer) > reader.max_length:
+            task, row = request.task_name, request.doc_id
+            return SuiteError(
+                f"{task}/{row}: an answer of {len(answer)} tokens, and the model reads "
+                f"{reader.max_length} at once; give the probe of {task!r} a limit of {row} rows or "
+                "leave the task out"
+            )
+    return None
+
+
 def _piece(store: Store, content: list[Any], make: Callable[[Path], None]) -> Path:
     key = digest(content, str(store.cache.resolve()))
     home = store.path("tasks", key).resolve()
@@ -133,8 +150,10 @@ def _build(names: tuple[str, ...], folders: list[str]) -> _Built:
     from lm_eval.tasks import TaskManager
 
     ours = TaskManager(include_path=folders, include_defaults=False)
+    groups = [entry.cfg for entry in ours.task_index.values() if "group" in (entry.cfg or ())]
+    members = [m for group in groups for m in group["task"] if isinstance(m, str)]
     everything = ours
-    if not set(names) <= set(ours.all_tasks):  # thousands of files, read in seconds
+    if not {*names, *members} <= set(ours.all_tasks):  # thousands of files, read in seconds
         everything = TaskManager(include_path=folders)
     built = _Built({}, {}, {})
     for name in names:
