@@ -134,7 +134,7 @@ def away(tasks: Collection[str], folder: Path | None) -> tuple[str, ...]:
         return tuple(name for name in tasks if name not in {task.name for task in world.tasks()})
     files = folder.expanduser().rglob("*.yaml")
     said = "\n".join(file_text(file) for file in files)
-    own = re.findall(r"""^(?:task|group|tag): *["']?([^\s"'#]+)""", said, re.MULTILINE)
+    own = re.findall(r"""^["']?(?:task|group|tag)["']?: *["']?([^\s"'#]+)""", said, re.MULTILINE)
     return tuple(name for name in tasks if name not in own)
 
 
@@ -143,6 +143,16 @@ def rows(task: str, folder: Path) -> tuple[Row, ...]:
 
     Raises CorpusError for a task without a layout, a missing file, or a row that does not fit.
     """
+    return _kept(task, folder)[0]
+
+
+def content(name: str, folder: Path) -> str:
+    """A digest of the rows of a task, or of all that a group's name stands for."""
+    return digest([[task, _kept(task, folder)[1]] for task in leaves(name)])
+
+
+def _kept(task: str, folder: Path) -> tuple[tuple[Row, ...], str]:
+    """A task's rows and their digest, kept while its files have the same size and time."""
     local, stamp = _local(task), []
     for file in (*local.files, *filter(None, [local.labels])):
         path = folder.expanduser() / file
@@ -153,11 +163,6 @@ def rows(task: str, folder: Path) -> tuple[Row, ...]:
             )
         stamp.append((path.stat().st_size, path.stat().st_mtime_ns))
     return _rows(task, folder.expanduser(), tuple(stamp))
-
-
-def content(name: str, folder: Path) -> str:
-    """A digest of the rows of a task, or of all that a group's name stands for."""
-    return digest([[task, list(rows(task, folder))] for task in leaves(name)])
 
 
 def write(name: str, folder: Path, home: Path) -> None:
@@ -192,9 +197,8 @@ def _local(task: str) -> Local:
     )
 
 
-@lru_cache(maxsize=128)
-def _rows(task: str, folder: Path, _stamp: object) -> tuple[Row, ...]:
-    """Kept while its files have this size and time: every run asks for the content of its tasks."""
+@lru_cache(maxsize=128)  # every run asks for the content of its tasks
+def _rows(task: str, folder: Path, _stamp: object) -> tuple[tuple[Row, ...], str]:
     local = _local(task)
     read = [(folder / f, n, row) for f in local.files for n, row in _read(folder / f, local)]
     if local.labels:
@@ -208,7 +212,8 @@ def _rows(task: str, folder: Path, _stamp: object) -> tuple[Row, ...]:
             row["label"] = label
     if not read:
         raise CorpusError(f"{folder / local.files[0]}: holds no row; fill it or leave {task!r} out")
-    return tuple(_converted(local, path, number, row) for path, number, row in read)
+    found = [_converted(local, path, number, row) for path, number, row in read]
+    return tuple(found), digest(found)
 
 
 def _converted(local: Local, path: Path, number: int, row: Row) -> Row:

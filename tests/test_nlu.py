@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from di_bench import nlu, tasks
+from di_bench import nlu, suite, tasks
 from di_bench.errors import CorpusError
 from di_bench.lm import LM
 from di_bench.metrics import metric
@@ -307,27 +307,38 @@ def test_keys_know_the_rows_and_not_the_path(files: Path, tmp_path: Path) -> Non
         assert runs(tmp_path, names, moved).asked("nlu") == before
 
 
+def test_a_suite_names_the_folder_from_its_own_and_the_command_line_from_here(
+    tmp_path: Path,
+) -> None:
+    path = toy.write(tmp_path, {"nlu": {"path": "rows"}})
+    assert suite.load(path).nlu.path == tmp_path / "rows"
+    assert suite.load(path, changes={"nlu": {"path": "rows"}}).nlu.path == Path("rows")
+    given = toy.runs(path, changes=["nlu.path=rows"])
+    assert [*given] == [*toy.runs(path)]  # the place is no setting of a cell
+
+
 def test_a_folder_of_tasks_stands_beside_local_rows(files: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "file.yaml").write_text("task: mine\ndoc_to_text: x\n", encoding="utf-8")
-    mixed = runs(tmp_path, ["mine", "cb"], files, path=str(own)).asked("nlu")
-    alone = runs(tmp_path, ["mine"], files, path=str(own)).asked("nlu")
+    (own / "other.yaml").write_text('"group": "ours"\ntask:\n  - mine\n', encoding="utf-8")
+    mixed = runs(tmp_path, ["mine", "ours", "cb"], files, path=str(own)).asked("nlu")
+    alone = runs(tmp_path, ["mine", "ours"], files, path=str(own)).asked("nlu")
     assert isinstance(mixed, list)
     assert isinstance(alone, list)
     assert mixed[1] == [*alone[1], ["cb", nlu.content("cb", files)]]
 
 
 def test_a_changed_file_is_read_anew(lm: LM, files: Path, tmp_path: Path) -> None:
-    suite = runs(tmp_path, ["copa"], files).suite
-    probe = suite.probes["nlu"]
+    chosen = runs(tmp_path, ["copa"], files).suite
+    probe = chosen.probes["nlu"]
     assert isinstance(probe, Tasks)
     store = toy.store(tmp_path)
-    before = tasks.tasks(lm, probe, *tasks.folders(suite, probe, store))
-    assert tasks.folders(suite, probe, store) == tasks.folders(suite, probe, store)
+    before = tasks.tasks(lm, probe, *tasks.folders(chosen, probe, store))
+    assert tasks.folders(chosen, probe, store) == tasks.folders(chosen, probe, store)
     file = files / "superglue/COPA/val.jsonl"
     write_jsonl(file, [json.loads(file.read_text("utf-8").splitlines()[1])] * 2)
-    after = tasks.tasks(lm, probe, *tasks.folders(suite, probe, store))
+    after = tasks.tasks(lm, probe, *tasks.folders(chosen, probe, store))
     assert [row.value for row in after] == [before[1].value] * 2
 
 
