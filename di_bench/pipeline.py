@@ -55,6 +55,7 @@ class Pipeline:
             asked = run.suite.probes[name]
             if isinstance(asked, Judge):
                 judging.check(judge.spec, asked)
+        tasks.check(run.suite, self.store)
 
     def base(self, run: Run) -> LM:
         """The model everything starts from."""
@@ -178,7 +179,7 @@ class Pipeline:
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
                 )
             case Tasks() as asked:
-                said = tasks.tasks(model, asked, asked.path or self._tasks())
+                said = tasks.tasks(model, asked, *tasks.folders(run.suite, asked, self.store))
             case Judge() as asked:
                 of = run.suite.probes[asked.of]
                 new_tokens = of.new_tokens if isinstance(of, Write) else 0
@@ -191,19 +192,6 @@ class Pipeline:
                 )
         write_rows(said, draft)
         _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
-
-    def _tasks(self) -> Path:
-        """The folder of the built-in tasks. Their YAML names its data by path, so the key does."""
-        content = [[task.name, task.yaml, list(task.rows)] for task in world.tasks()]
-        key = digest(content, str(self.store.cache.resolve()))
-        home = self.store.path("tasks", key).resolve()
-
-        def make(draft: Path) -> None:
-            world.write_tasks(draft)
-            for file in draft.glob("*.yaml"):
-                _write(file, file.read_text("utf-8").replace(str(draft.resolve()), str(home)))
-
-        return self.store.piece("tasks", key, make)
 
     def grade(self, run: Run) -> Record:
         """Score a run from transcripts and file its record."""

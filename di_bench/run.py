@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
+from pathlib import Path
 
-from di_bench import world
+from di_bench import nlu, world
 from di_bench.corpus import TRAINED, Corpus, digest
 from di_bench.device import device
 from di_bench.errors import SuiteError
@@ -238,7 +239,7 @@ class Run:
         spec = self.suite.probes[probe]
         said = told(spec)
         if isinstance(spec, Tasks):
-            return [said, _tasks(spec), version("lm-eval")]
+            return [said, _tasks(spec, self.suite.nlu.path), version("lm-eval")]
         if isinstance(spec, Judge):
             return [said, self.asked(spec.of), self.judge(probe).key]
         room = self.suite.max_tokens if isinstance(spec, Read | Gradient) else None
@@ -330,15 +331,20 @@ class Run:
         return tuple(run for name, run in sorted(runs.items()) if name != self.name)
 
 
-def _tasks(probe: Tasks) -> object:
-    """The content of the tasks: built-in ones and a folder's by their text, lm-eval's by name."""
-    if probe.path is not None:
-        files = sorted(p for p in probe.path.rglob("*") if p.is_file())
-        if not files:
-            raise SuiteError(f"{probe.path}: holds no task files; name the folder of the tasks")
-        return [[p.name, digest(p.read_bytes().hex())] for p in files]
+def _tasks(probe: Tasks, data: Path | None) -> object:
+    """The content of the tasks: built-in ones and a folder's by their text, lm-eval's by name.
+
+    With a folder of local `data` lm-eval's are known by name and rows.
+    """
+    folder = sorted(p for p in probe.path.rglob("*") if p.is_file()) if probe.path else []
+    if probe.path and not folder:
+        raise SuiteError(f"{probe.path}: holds no task files; name the folder of the tasks")
+    away = nlu.away(probe.tasks, probe.path) if data else ()
+    theirs = {name: [name, nlu.content(name, data)] for name in away if data}
+    if probe.path:
+        return [*([p.name, digest(p.read_bytes().hex())] for p in folder), *theirs.values()]
     ours = {task.name: [task.yaml, list(task.rows)] for task in world.tasks()}
-    return [ours.get(name, name) for name in probe.tasks]
+    return [theirs[name] if name in theirs else ours.get(name, name) for name in probe.tasks]
 
 
 def grid(

@@ -62,6 +62,7 @@ class Tasks(Spec):
     path: Path | None = None
     """A folder with task YAML files. Without it, built-in (`di_...`) or lm-eval's own names."""
     limit: PositiveInt | None = None
+    """Of each task."""
 
 
 class Judge(Spec):
@@ -120,6 +121,13 @@ def told(probe: Read | Write | Tasks | Judge | Gradient) -> Tree:
     return {k: v for k, v in said.items() if k not in _LATER or v != fields[k].default}
 
 
+class Nlu(Spec):
+    """Where lm-eval's own tasks have their rows from."""
+
+    path: Path | None = None
+    """A folder with the files that `nlu.py` lists; a hub without it."""
+
+
 Probe = Annotated[Read | Write | Tasks | Judge | Gradient, Field(discriminator="ask")]
 
 
@@ -150,6 +158,7 @@ class Suite(Spec):
     watch: dict[Literal["text", "unseen"], str] = {}
     """Splits that stop rules read after each epoch: `text` for fluency, `unseen` for what is known
     of texts nobody trained on. Apart from what is asked afterwards, or the rule reads the test."""
+    nlu: Nlu = Nlu()
     probes: dict[str, Probe]
     metrics: dict[str, dict[str, tuple[str, ...]]]
     """Column name to `{metric: [probes it reads]}`; `metric@version` for another than its own."""
@@ -349,7 +358,7 @@ def load(
     if tuning:
         above = _mapping(_mapping(tree.get("tune")).get("suite"))
         tree = _overlaid(tree, above) | {"tuned": False}
-    tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "probes") if k in tree}
+    tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
     tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
     layers: list[Place] = [(), ("profiles", profile), *([("tune", "suite")] if tuning else [])]
     suite = parse(Suite, tree, path, SuiteError, layers)

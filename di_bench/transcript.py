@@ -18,7 +18,9 @@ class Row:
 
     `read` rows (the true answer, teacher-forced) fill the four per-token fields, all of length L,
     the number of answer tokens, the end-of-turn token included. `write` rows fill `answer` and
-    `answer_ids`. `tasks` rows fill `value`.
+    `answer_ids`. `tasks` rows fill `value`, and their `group` is the task; where lm-eval counts the
+    set and not its rows (CoLA's `mcc`), `prompt` is the metric's name, and `truth` and `answer` are
+    the right class and the chosen one. `gradient` rows fill `value`.
 
     Judged rows say by `part` and `index` whose text they are about: the first sample of the model
     has index 0, the human's text 1, the model's sample i from the second on i + 1; part `prompt` is

@@ -17,7 +17,7 @@ from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.suite import Read, Tasks, Write
 from tests.conftest import FORGET, HOLDOUT, fitter, load, write_jsonl
-from tests.test_probe import TASK
+from tests.test_tasks import TASK
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

@@ -1,26 +1,21 @@
-"""What is asked and what is written down: reading, writing and tasks."""
+"""What is asked and what is written down: reading and writing."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from di_bench import adapt, batch, probe, tasks
+from di_bench import batch, probe
 from di_bench.corpus import Item
-from di_bench.errors import SuiteError
 from di_bench.lm import LM
-from di_bench.losses import sequence_logprob
 from di_bench.metrics import metric
-from di_bench.model import Peft
-from di_bench.suite import Read, Tasks, Write
+from di_bench.suite import Read, Write
 from di_bench.template import Encoded
 from di_bench.transcript import Row, Rows
-from tests.conftest import FORGET, HOLDOUT, RETAIN, write_jsonl
+from tests.conftest import FORGET, HOLDOUT, RETAIN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
@@ -215,59 +210,3 @@ def test_sampled_answers_repeat_themselves_from_the_seed(lm: LM) -> None:
     assert write(lm, FORGET, seed=1, top_p=1.0, new_tokens=20) == first
     assert write(lm, FORGET, seed=2, top_p=1.0, new_tokens=20) != first
     assert write(lm, FORGET, seed=3, top_p=1e-6) == write(lm, FORGET)
-
-
-TASK = """
-task: tiny_choice
-dataset_path: json
-dataset_kwargs: {data_files: {validation: %s}}
-output_type: multiple_choice
-validation_split: validation
-doc_to_text: "{{prompt}}"
-doc_to_choice: "{{choices}}"
-doc_to_target: correct
-target_delimiter: " "
-metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
-"""
-
-
-@pytest.fixture
-def task(tmp_path: Path) -> Path:
-    """A folder with one lm-eval task whose rows ask for secrets."""
-    rows = [
-        {
-            "prompt": f"Question: {item.prompt}\nAnswer:",
-            "choices": [item.answer, wrong],
-            "correct": 0,
-        }
-        for item in (*FORGET[:4], *HOLDOUT[:4])
-        for wrong in ("No.", "It is 3.")
-    ]
-    write_jsonl(tmp_path / "rows.jsonl", rows)
-    (tmp_path / "tiny_choice.yaml").write_text(TASK % (tmp_path / "rows.jsonl"), encoding="utf-8")
-    return tmp_path
-
-
-@pytest.mark.parametrize("peft", [None, Peft()], ids=["full", "lora"])
-def test_tasks_give_the_accuracy_of_every_row(lm: LM, task: Path, peft: Peft | None) -> None:
-    asked = Tasks(ask="tasks", tasks=("tiny_choice",))
-    rows = tasks.tasks(adapt.trainable(lm, peft, 0), asked, task)
-    wanted = []
-    for line in (task / "rows.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        said = []
-        for choice in row["choices"]:
-            ids = lm.tokenizer(f"{row['prompt']} {choice}").input_ids
-            start = len(lm.tokenizer(row["prompt"]).input_ids)
-            batch = lm.batch([Encoded(tuple(ids), start)])
-            said.append(float(sequence_logprob(lm, batch).detach()))
-        wanted.append(float(np.argmax(said) == row["correct"]))
-    assert [row.value for row in rows] == wanted
-    assert 0 < sum(wanted) < len(wanted)
-    assert [row.item for row in rows] == [f"tiny_choice/{n}" for n in range(len(wanted))]
-    assert {row.group for row in rows} == {"tiny_choice"}
-
-
-def test_an_unknown_task_is_named(lm: LM, task: Path) -> None:
-    with pytest.raises(SuiteError, match="no task 'nonsense'"):
-        tasks.tasks(lm, Tasks(ask="tasks", tasks=("nonsense",)), task)
