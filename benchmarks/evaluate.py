@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 
 from di_bench import probe
+from di_bench.asks import Gradient, Read, Write
 from di_bench.corpus import Corpus
 from di_bench.gradient import gradient
 from di_bench.lm import LM, hush
 from di_bench.metrics import metric
 from di_bench.metrics.metric import Metric
 from di_bench.source import CorpusSpec
-from di_bench.suite import Gradient, Read, Write
 from di_bench.template import Template
 from di_bench.transcript import Rows
 

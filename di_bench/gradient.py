@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from di_bench.asks import Gradient
 from di_bench.corpus import Item
 from di_bench.lm import LM
 from di_bench.losses import token_nll
 from di_bench.probe import Watch, fitting
-from di_bench.suite import Gradient
 from di_bench.template import Encoded
 from di_bench.transcript import Row, Rows
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
+from di_bench.asks import Judge
 from di_bench.corpus import Item
 from di_bench.device import device
 from di_bench.errors import ModelError
 from di_bench.lm import LM
 from di_bench.metrics.judged import HUMAN, mark
 from di_bench.model import ModelSpec
-from di_bench.suite import Judge
 from di_bench.template import Encoded, Template, bos_ids, text_of
 from di_bench.transcript import Row, Rows
 

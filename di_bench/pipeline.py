@@ -17,18 +17,19 @@ from functools import partial
 from pathlib import Path
 
 from di_bench import adapt, gradient, grow, judging, probe, ranks, recording, tasks, world
+from di_bench.asks import Gradient, Judge, Read, Tasks, Write
 from di_bench.corpus import TRAINED, Item, digest
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
+from di_bench.lineage import Grown, base_key, pretrain_recipe
 from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.metrics.metric import ItemScore, Score
 from di_bench.model import is_folder
 from di_bench.record import Record
-from di_bench.run import Grown, Run, base_key, pretrain_recipe
+from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.suite import Gradient, Judge, Read, Tasks, Write
 from di_bench.template import Template
 from di_bench.transcript import Row, Rows, read_rows, write_rows
 

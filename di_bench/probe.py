@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from di_bench.asks import Read, Write
 from di_bench.batch import together
 from di_bench.corpus import Item
 from di_bench.forest import Forest, Tree, chunks, grow_tree
 from di_bench.lm import LM
-from di_bench.suite import Read, Write
 from di_bench.template import Encoded
 from di_bench.transcript import Part, Row, Rows
 

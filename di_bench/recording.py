@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from di_bench import __version__
+from di_bench.asks import OfItems
 from di_bench.corpus import TRAINED
 from di_bench.device import device
+from di_bench.lineage import Base
 from di_bench.metrics.metric import Score
 from di_bench.recipe import heard
 from di_bench.record import Record
-from di_bench.run import Base, Run
+from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.suite import OfItems
 
 
 def record(

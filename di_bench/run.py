@@ -7,123 +7,27 @@ on and nothing more: a new probe does not retrain, a new metric does not ask.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 
 from di_bench import nlu, world
+from di_bench.asks import Gradient, Judge, Read, Tasks, Write, told
 from di_bench.corpus import TRAINED, Corpus, digest
-from di_bench.device import device
 from di_bench.errors import SuiteError
+from di_bench.lineage import Base, Grown, taught, version
 from di_bench.method import NONE, RETRAIN
 from di_bench.methodfile import MethodFile
 from di_bench.metrics.metric import Metric, Need
-from di_bench.model import ModelSpec
-from di_bench.recipe import Recipe, audible, heard
-from di_bench.size import size
+from di_bench.recipe import audible, heard
 from di_bench.spec import Tree
-from di_bench.suite import Gradient, Judge, Read, Suite, Tasks, Write, told
+from di_bench.suite import Suite
 
-TRAINING = 1
-"""Raise it when the numbers that training produces change. A replay test says when they do."""
 ASKING = 1
 """Raise it when the numbers that asking produces change."""
 
 
-version = cache(metadata.version)
-
 _ODD = r"[^\w.=+-]+"
 """What a file's name does not need."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """A model of the suite, identified: what it is called in records, and by content."""
-
-    spec: ModelSpec
-    name: str
-    """Its id with `--` for `/`; for a folder its name and a digest, never its path."""
-    digest: str
-    target: str = ""
-    retain: str = ""
-    """Ready checkpoints, as `id@revision` or, for a folder, by content."""
-
-    @property
-    def id(self) -> str:
-        """What tuned files and records call it: never a path."""
-        return self.name if self.spec.local else self.spec.id
-
-    @property
-    def dtype(self) -> str:
-        """What its weights are loaded as."""
-        if self.spec.dtype != "auto":
-            return self.spec.dtype
-        return "bfloat16" if device() == "cuda" and not self.spec.builtin else "float32"
-
-    @cached_property
-    def key(self) -> str:
-        """Changes when the model that everything starts from does."""
-        made: object = self.digest
-        if self.spec.builtin:
-            shape = {**asdict(size(self.spec.id)), "pretrain": None, "memorize": None}
-            taught = [*world.pretraining(), *world.split("full")]  # the tokenizer reads these too
-            made = [shape, [vars(item) for item in taught]]
-        prompt = [self.spec.template, self.spec.system, self.spec.date]
-        return digest("base", made, prompt, _host(self))
-
-
-def _host(base: Base) -> list[object]:
-    libraries = [version(name) for name in ("torch", "transformers", "peft")]
-    return [device(), base.dtype, libraries, TRAINING]
-
-
-@dataclass(frozen=True)
-class Grown:
-    """A model that learnt some splits: the target (forget and retain) or the gold (retain)."""
-
-    suite: Suite
-    corpus: Corpus
-    base: Base
-    splits: tuple[str, ...]
-    seed: int
-
-    @property
-    def checkpoint(self) -> str | None:
-        """A ready checkpoint the suite names in place of growing one."""
-        return self.base.spec.target if self.splits == TRAINED else self.base.spec.retain
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it memorises its splits."""
-        spec = self.base.spec
-        start = size(spec.id).memorize if spec.builtin else Recipe(lr=1e-5)
-        return replace(start, **self.suite.grow.memorize)
-
-    @cached_property
-    def key(self) -> str:
-        """Changes when it must be grown again."""
-        if self.checkpoint:
-            given = self.base.target if self.splits == TRAINED else self.base.retain
-            return digest("given", given, self.base.key)
-        room, recipe = self.suite.max_tokens, audible(asdict(self.recipe))
-        data = self.corpus.digest(self.splits)
-        spec = self.base.spec
-        taught = _taught(self.suite, spec)
-        return digest("grown", self.base.key, taught, data, recipe, room, self.seed)
-
-
-def pretrain_recipe(suite: Suite, model: str) -> Recipe:
-    """How a built-in size is pretrained."""
-    return replace(size(model).pretrain, **suite.grow.pretrain)
-
-
-def _taught(suite: Suite, spec: ModelSpec) -> object:
-    return audible(asdict(pretrain_recipe(suite, spec.id))) if spec.builtin else None
-
-
-def base_key(suite: Suite, base: Base) -> str:
-    """The key of a pretrained built-in size."""
-    return digest(base.key, _taught(suite, base.spec))
 
 
 @dataclass(frozen=True)
@@ -167,10 +71,12 @@ class Run:
         """Changes when its model is grown or asked differently: such cells are never averaged."""
         probes = {name: told(probe) for name, probe in self.suite.probes.items()}
         spec = self.base.spec
-        taught = _taught(self.suite, spec)
+        pretrained = taught(self.suite, spec)
         judges = {name: judge.key for name, judge in sorted(self.judges.items())}
         target = audible(asdict(self.target.recipe))
-        return digest(probes, self.suite.max_tokens, taught, target, *([judges] if judges else []))
+        return digest(
+            probes, self.suite.max_tokens, pretrained, target, *([judges] if judges else [])
+        )
 
     @property
     def grow_seed(self) -> int:

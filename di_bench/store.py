@@ -21,10 +21,11 @@ from pydantic import ValidationError
 
 from di_bench.corpus import digest
 from di_bench.errors import ModelError, StoreError
+from di_bench.lineage import Base
 from di_bench.metrics.metric import ItemScore
 from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
-from di_bench.run import Base, Run
+from di_bench.run import Run
 from di_bench.suite import Suite
 
 log = logging.getLogger(__name__)

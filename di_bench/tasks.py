@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from di_bench import nlu, world
+from di_bench.asks import Tasks
 from di_bench.corpus import digest
 from di_bench.errors import SuiteError
 from di_bench.lm import LM
 from di_bench.store import Store
-from di_bench.suite import Suite, Tasks
+from di_bench.suite import Suite
 from di_bench.transcript import Row, Rows
 
 SET_WISE = ("mcc",)

@@ -11,17 +11,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from di_bench.asks import OfItems, told
 from di_bench.corpus import TRAINED, Corpus, digest
 from di_bench.errors import DiBenchError, MethodError, SuiteError
+from di_bench.lineage import TRAINING
 from di_bench.method import NONE, RETRAIN
 from di_bench.methodfile import MethodFile
 from di_bench.objective import Objective
 from di_bench.record import Record
-from di_bench.run import ASKING, TRAINING, Run
+from di_bench.run import ASKING, Run
 from di_bench.search import Space, Value, nested
 from di_bench.spec import Tree, merged
 from di_bench.store import Store
-from di_bench.suite import OfItems, Suite, told
+from di_bench.suite import Suite
 from di_bench.trials import Trial, Trials, proposed, read_trials
 from di_bench.work import Work
 

@@ -14,16 +14,18 @@ from typing import Literal
 import platformdirs
 
 from di_bench import suite as suites
+from di_bench.asks import Judge
 from di_bench.corpus import Corpus
 from di_bench.device import cores
 from di_bench.errors import ModelError, StoreError, SuiteError
+from di_bench.lineage import base_key
 from di_bench.methodfile import MethodFile
 from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
-from di_bench.run import Run, base_key, grid
+from di_bench.run import Run, grid
 from di_bench.spec import Tree, changes_of, merged
 from di_bench.store import Store, records_in
-from di_bench.suite import Judge, Suite
+from di_bench.suite import Suite
 
 
 def cache_folder() -> Path:

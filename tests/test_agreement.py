@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from di_bench.asks import Gradient, Read, Write
 from di_bench.gradient import gradient
 from di_bench.lm import LM
 from di_bench.metrics import metric
@@ -20,7 +21,6 @@ from di_bench.metrics.metric import Score
 from di_bench.metrics.utility import normalised_probability
 from di_bench.probe import read, write
 from di_bench.source import CorpusSpec
-from di_bench.suite import Gradient, Read, Write
 from di_bench.template import Template
 from di_bench.transcript import Row, Rows
 from tests.conftest import SHARED

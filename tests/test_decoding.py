@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from di_bench import adapt, probe, tasks
+from di_bench.asks import Read, Tasks, Write
 from di_bench.errors import ModelError
 from di_bench.lm import LM
 from di_bench.losses import dampened, generic
 from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
-from di_bench.suite import Read, Tasks, Write
 from tests.conftest import FORGET, HOLDOUT, fitter, load, write_jsonl
 from tests.test_tasks import TASK
 

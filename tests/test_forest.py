@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from di_bench import lm as lms
+from di_bench.asks import Read
 from di_bench.forest import chunks, forest, grow_tree
 from di_bench.lm import BRANCHING, LM
 from di_bench.probe import read
-from di_bench.suite import Read
 from di_bench.template import Encoded, Template
 from di_bench.transcript import Rows
 from tests.conftest import FORGET, newborn

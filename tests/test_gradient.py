@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from di_bench import adapt
+from di_bench.asks import Gradient
 from di_bench.corpus import Item
 from di_bench.gradient import gradient
 from di_bench.lm import LM
 from di_bench.model import Peft
 from di_bench.source import CorpusSpec
-from di_bench.suite import Gradient
 from di_bench.template import Template
 from di_bench.transcript import Rows
 from tests.conftest import FORGET, SHARED

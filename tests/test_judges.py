@@ -9,13 +9,13 @@ import torch
 import yaml
 
 from di_bench import suite
+from di_bench.asks import Judge, Write, told
 from di_bench.errors import ModelError, SuiteError
 from di_bench.metrics.judged import humans, models
 from di_bench.pipeline import Pipeline
 from di_bench.run import Run
 from di_bench.spec import merged
 from di_bench.store import Store
-from di_bench.suite import Judge, Write, told
 from di_bench.work import Choice, Work
 from tests import toy
 from tests.conftest import FORGET, load

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from di_bench import nlu, suite, tasks
+from di_bench.asks import Tasks
 from di_bench.errors import CorpusError
 from di_bench.lm import LM
 from di_bench.metrics import metric
 from di_bench.metrics.understanding import matthews
 from di_bench.run import Run
-from di_bench.suite import Tasks
 from di_bench.template import Template
 from tests import toy
 from tests.conftest import SHARED, write_jsonl

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from di_bench import batch, probe
+from di_bench.asks import Read, Write
 from di_bench.corpus import Item
 from di_bench.lm import LM
 from di_bench.metrics import metric
-from di_bench.suite import Read, Write
 from di_bench.template import Encoded
 from di_bench.transcript import Row, Rows
 from tests.conftest import FORGET, HOLDOUT, RETAIN

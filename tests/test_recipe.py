@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from di_bench import recording
+from di_bench.lineage import base_key
 from di_bench.recipe import Recipe, audible, heard
-from di_bench.run import Run, base_key
+from di_bench.run import Run
 from tests import toy
 
 

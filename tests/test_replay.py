@@ -1,8 +1,9 @@
 """What training and asking gave when they were recorded: a change of numbers cannot hide.
 
-If a trajectory moves, committed results no longer belong to this code: raise TRAINING in run.py,
-record the new numbers here, and say in the changelog under Results what changed and why. If only
-the transcript moves, the same goes for ASKING. If neither was meant to move, a refactor went wrong.
+If a trajectory moves, committed results no longer belong to this code: raise TRAINING in
+lineage.py, record the new numbers here, and say in the changelog under Results what changed and
+why. If only the transcript moves, the same goes for ASKING in run.py. If neither was meant to
+move, a refactor went wrong.
 """
 
 from dataclasses import asdict
@@ -14,13 +15,13 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from di_bench import adapt, grow, probe
+from di_bench.asks import Read, Write
 from di_bench.corpus import Item
 from di_bench.fit import Fitter
 from di_bench.lm import LM
 from di_bench.methodfile import MethodFile
 from di_bench.model import Peft
 from di_bench.recipe import Recipe
-from di_bench.suite import Read, Write
 from di_bench.template import Template
 from tests.conftest import pieces
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from di_bench import lineage
 from di_bench import run as run_module
 from di_bench.errors import SuiteError
 from di_bench.run import Run
@@ -117,7 +118,7 @@ def test_versions_raised_by_hand_redo_their_layer(
     before = runs(tmp_path)
     monkeypatch.setattr(run_module, "ASKING", -1)
     assert moved(before["di-0"], runs(tmp_path)["di-0"]) == EVERYTHING - {"weights"}
-    monkeypatch.setattr(run_module, "TRAINING", -1)
+    monkeypatch.setattr(lineage, "TRAINING", -1)
     assert moved(before["none-0"], runs(tmp_path)["none-0"]) == EVERYTHING
 
 

@@ -11,13 +11,13 @@ import yaml
 from typer.testing import CliRunner
 
 from di_bench import adapt, suite, tasks
+from di_bench.asks import Tasks
 from di_bench.cli import app
 from di_bench.errors import SuiteError
 from di_bench.lm import LM
 from di_bench.losses import sequence_logprob
 from di_bench.metrics import metric
 from di_bench.model import Peft
-from di_bench.suite import Tasks
 from di_bench.template import Encoded
 from tests import toy
 from tests.conftest import FORGET, HOLDOUT, write_jsonl
