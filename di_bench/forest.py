@@ -17,9 +17,9 @@ from torch import Tensor
 from di_bench.template import Encoded
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tree:
-    """Texts that share a beginning, as tokens and the token before each of them."""
+    """Texts as tokens and the token before each of them: what follows the same tokens is one."""
 
     ids: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
@@ -29,28 +29,24 @@ class Tree:
     after: list[list[int]] = field(default_factory=list)
     """For each text, the token that each token of its answer is predicted from."""
     answers: list[tuple[int, ...]] = field(default_factory=list)
+    _known: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
 
-
-def grow_tree(texts: Sequence[Encoded]) -> Tree:
-    """The tree of some texts: tokens that follow the same tokens are one."""
-    tree = Tree()
-    known: dict[tuple[int, int], int] = {}
-    for text in texts:
+    def add(self, text: Encoded) -> None:
+        """One more text."""
         at, path = -1, []
         for place, token in enumerate(text.ids[:-1] if text.answer else ()):
-            if (at, token) not in known:
-                known[at, token] = len(tree.ids)
-                tree.ids.append(token)
-                tree.parents.append(at)
-                tree.places.append(place)
-            at = known[at, token]
+            if (at, token) not in self._known:
+                self._known[at, token] = len(self.ids)
+                self.ids.append(token)
+                self.parents.append(at)
+                self.places.append(place)
+            at = self._known[at, token]
             path.append(at)
-        tree.after.append(path[text.start - 1 :] if text.answer else [])
-        tree.answers.append(text.answer)
-    return tree
+        self.after.append(path[text.start - 1 :] if text.answer else [])
+        self.answers.append(text.answer)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from torch import Tensor
 from di_bench.asks import Read, Write
 from di_bench.batch import together
 from di_bench.corpus import Item
-from di_bench.forest import Forest, Tree, chunks, grow_tree
+from di_bench.forest import Forest, Tree, chunks
 from di_bench.lm import LM
 from di_bench.template import Encoded
 from di_bench.transcript import Part, Row, Rows
@@ -24,8 +24,10 @@ LOGITS = 2**28
 """Numbers the vocabulary projection may give at once."""
 SLICE = 256
 """Predictions whose entropy is computed at once, so that a processor keeps them at hand."""
+PACKED = 256
+"""Positions from which on a tree takes no further item."""
 BRANCHED = 2048
-"""Positions of a tree above which its texts are read one by one: a mask grows with their square."""
+"""Positions from which on it takes no further answer: a mask grows with their square."""
 
 Watch = Callable[[float], None]
 
@@ -79,16 +81,23 @@ def fitting(lm: LM, item: Item, answer: str, room: int) -> Encoded:
 def _trees(
     lm: LM, items: Sequence[Sequence[Encoded]]
 ) -> tuple[list[Tree], list[list[tuple[int, int]]]]:
-    """What to read, and which answer of which item each of its texts is."""
+    """What to read, and which answer of which item each of its texts is.
+
+    Small items share a tree: they begin alike, with the system's prompt, and leave less to pad.
+    """
     trees: list[Tree] = []
     of: list[list[tuple[int, int]]] = []
     for i, texts in enumerate(items):
-        here = [j for j, text in enumerate(texts) if text.answer]
-        whole = grow_tree([texts[j] for j in here])
-        shared = lm.branches and len(whole) <= BRANCHED
-        for group in [here] if shared and here else [[j] for j in here]:
-            trees.append(whole if len(group) == len(here) else grow_tree([texts[group[0]]]))
-            of.append([(i, j) for j in group])
+        full = PACKED
+        for j, text in enumerate(texts):
+            if not text.answer:
+                continue
+            if not trees or not lm.branches or len(trees[-1]) >= full:
+                trees.append(Tree())
+                of.append([])
+            trees[-1].add(text)
+            of[-1].append((i, j))
+            full = BRANCHED
     return trees, of
 
 
@@ -117,7 +126,8 @@ def _spread(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     said = torch.log_softmax(logits, -1, out=logits)
     p = said.exp()
     entropies = -torch.linalg.vecdot(p, said)
-    return entropies, torch.linalg.vecdot(p, said.square()) - entropies.square(), first
+    away = (said + entropies.unsqueeze(-1)).square()  # not E[x^2] - E[x]^2: small ones would drown
+    return entropies, torch.linalg.vecdot(p, away), first
 
 
 @dataclass(frozen=True)

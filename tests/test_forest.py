@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from di_bench import lm as lms
 from di_bench.asks import Read
-from di_bench.forest import chunks, forest, grow_tree
+from di_bench.forest import Tree, chunks, forest
 from di_bench.lm import BRANCHING, LM
 from di_bench.probe import read
 from di_bench.template import Encoded, Template
@@ -27,6 +27,13 @@ TEXTS = [
     Encoded((1, 9), 2),  # no answer
     Encoded((8, 2, 3), 1),
 ]
+
+
+def grow_tree(texts: Sequence[Encoded]) -> Tree:
+    tree = Tree()
+    for text in texts:
+        tree.add(text)
+    return tree
 
 
 def test_what_texts_begin_with_is_in_a_tree_once() -> None:
@@ -155,6 +162,7 @@ def test_a_large_tree_is_read_text_by_text(lm: LM, monkeypatch: pytest.MonkeyPat
     lm.model.model.register_forward_pre_hook(
         lambda _, args, named: seen.append(named["attention_mask"].ndim), with_kwargs=True
     )
+    monkeypatch.setattr("di_bench.probe.PACKED", 1)
     monkeypatch.setattr("di_bench.probe.BRANCHED", 8)
     close(reading(lm), wanted, 1e-4)
     assert set(seen) == {2}
