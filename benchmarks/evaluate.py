@@ -108,7 +108,9 @@ def ask(lm: LM, corpus: Corpus, meter: Meter) -> dict[str, Rows]:
     with meter.step("writes"):
         for split in [name for name in SPLITS if name != "holdout"]:
             asked = Write(ask="write", split=split, new_tokens=NEW_TOKENS)
-            rows[f"{split} answers"] = probe.write(lm, asked, corpus[split], 0, lambda _: None)
+            rows[f"{split} answers"] = probe.write(
+                lm, asked, corpus[split], 0, lambda _: None, rows[split]
+            )
     with meter.step("gradients"):
         for split in PAIR:
             pulled = Gradient(ask="gradient", split=split)

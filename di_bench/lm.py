@@ -213,7 +213,7 @@ class LM:
         """
         rooms = [new_tokens] * len(prompts) if isinstance(new_tokens, int) else list(new_tokens)
         ids, mask = (part.to(self.device) for part in generate.padded(prompts, self.pad))
-        ends = self._ends()
+        ends = self.ends
         if top_p is None and generate.steps_alone(self.inner):
             written = generate.greedy((self.model, self.inner), ids, mask, rooms, ends)
         else:
@@ -224,7 +224,8 @@ class LM:
             )  # fmt: skip
         return [_until(row[:room], ends) for row, room in zip(written, rooms, strict=True)]
 
-    def _ends(self) -> list[int]:
+    @property
+    def ends(self) -> list[int]:
         """The checkpoint's end tokens, and the tokenizer's, which the plain template teaches."""
         ends = getattr(self.model.generation_config, "eos_token_id", None)
         listed = [ends] if isinstance(ends, int) else list(ends or ())

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -174,7 +174,8 @@ class Pipeline:
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
                 )
             case Write() as asked:
-                said = written(model, asked, run.corpus[asked.split], run.seed, watch)
+                read = _heard(run, asked.split, rows)
+                said = written(model, asked, run.corpus[asked.split], run.seed, watch, read)
             case Gradient() as asked:
                 said = gradient.gradient(
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
@@ -244,26 +245,40 @@ class Pipeline:
 
 
 def _in_turn(run: Run, probes: Collection[str]) -> list[str]:
-    """These probes, or all: what is judged comes before its judge, wherever a suite has it."""
+    """These probes, or all: reading first, for it tells what will be written, and judges last."""
     asked = run.suite.probes
     names = [name for name in asked if not probes or name in probes]
+    names.sort(key=lambda name: not isinstance(asked[name], Read))
     judges = {name: spec.of for name in names if isinstance(spec := asked[name], Judge)}
     first = dict.fromkeys([*(name for name in names if name not in judges), *judges.values()])
     return [*first, *judges]
 
 
+def _heard(run: Run, split: str, rows: Mapping[str, Rows]) -> Rows:
+    """What the model made of a split's true answers, if it was asked already."""
+    asked = run.suite.probes.items()
+    reads = (name for name, probe in asked if isinstance(probe, Read) and probe.split == split)
+    return next((rows[name] for name in reads if name in rows), ())
+
+
 def written(
-    lm: LM, asked: Write, items: Sequence[Item], seed: int, watch: Callable[[float], None]
+    lm: LM,
+    asked: Write,
+    items: Sequence[Item],
+    seed: int,
+    watch: Callable[[float], None],
+    read: Rows = (),
 ) -> Rows:
     """What a model writes: one pass over the prompts for each sample, every one with its own seed.
 
-    The first pass has the run's seed, so that more samples never change the first.
+    The first pass has the run's seed, so that more samples never change the first. `read` is what
+    the model made of the true answers, where that is known.
     """
     rows: list[Row] = []
     for sample in range(asked.samples):
         own = int(digest("sample", seed, sample)[:8], 16) if sample else seed
         share = partial(_share, watch, sample, asked.samples)
-        said = probe.write(lm, asked, items, own, share)
+        said = probe.write(lm, asked, items, own, share, read)
         rows += [replace(row, index=sample) for row in said] if sample else said
     if asked.truth_tokens is None:
         return rows

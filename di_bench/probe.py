@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -140,8 +140,14 @@ class _Start:
     """How many tokens may follow."""
 
 
-def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) -> Rows:
-    """Let the model go on from every prompt. A prompt that fills the context is left out."""
+def write(
+    lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch, read: Rows = ()
+) -> Rows:
+    """Let the model go on from every prompt. A prompt that fills the context is left out.
+
+    `read` is what the same model made of the true answers: as far as it ranked their tokens first,
+    it is known to write them greedily, and goes on from there.
+    """
     torch.manual_seed(seed)
     starts = [
         start
@@ -149,14 +155,38 @@ def write(lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch) 
         for start in _starts(lm, probe, item)
         if start.room > 0
     ]
-    rows: dict[int, Row] = {}
-    prompts, rooms = [start.ids for start in starts], [start.room for start in starts]
-    for chunk in together(prompts, rooms, lm.context):
-        asked = [prompts[i] for i in chunk], [rooms[i] for i in chunk]
-        for i, ids in zip(chunk, lm.write(*asked, top_p=probe.top_p), strict=True):
-            rows[i] = replace(starts[i].row, answer_ids=ids, answer=lm.text(ids))
-        watch(len(rows) / len(starts))
-    return [rows[i] for i in range(len(starts))]
+    heard = {row.item: row for row in read if row.part == "answer" and probe.top_p is None}
+    known = [_foreseen(start, heard, lm.ends) for start in starts]
+    prompts = [(*start.ids, *ids) for start, ids in zip(starts, known, strict=True)]
+    rooms = [start.room - len(ids) for start, ids in zip(starts, known, strict=True)]
+    left = [i for i, ids in enumerate(known) if rooms[i] and not (ids and ids[-1] in lm.ends)]
+    done = len(starts) - len(left)
+    for chunk in together([prompts[i] for i in left], [rooms[i] for i in left], lm.context):
+        due = [left[at] for at in chunk]
+        asked = [prompts[i] for i in due], [rooms[i] for i in due]
+        for i, ids in zip(due, lm.write(*asked, top_p=probe.top_p), strict=True):
+            known[i] = (*known[i], *ids)
+        done += len(due)
+        watch(done / len(starts))
+    return [
+        replace(start.row, answer_ids=ids, answer=lm.text(ids))
+        for start, ids in zip(starts, known, strict=True)
+    ]
+
+
+def _foreseen(start: _Start, heard: Mapping[str, Row], ends: Sequence[int]) -> tuple[int, ...]:
+    """The tokens of the truth that greedy writing is known to begin with."""
+    row, revealed = heard.get(start.row.item), start.row.start
+    if row is None or row.truth_ids[revealed:] != start.row.truth_ids:
+        return ()
+    known: list[int] = []
+    for token, hit in zip(start.row.truth_ids[: start.room], row.hits[revealed:], strict=False):
+        if not hit:
+            break
+        known.append(token)
+        if token in ends:
+            break
+    return tuple(known)
 
 
 def _starts(lm: LM, probe: Write, item: Item) -> Iterator[_Start]:

@@ -198,6 +198,31 @@ def test_neither_order_nor_company_changes_a_greedy_answer(
         assert len(rows.get(item.id, ())) <= room
 
 
+@pytest.mark.parametrize("how", [{}, {"stride": 3}, {"prompt_tokens": 2}, {"new_tokens": 3}])
+def test_what_reading_foretells_is_written_all_the_same(lm: LM, how: dict[str, int]) -> None:
+    items = [*FORGET, *RETAIN, *HOLDOUT, DOCUMENT]
+    asked = Write.model_validate({"ask": "write", "split": "forget", "new_tokens": 12} | how)
+    wanted = write(lm, items, **{"new_tokens": 12, **how})
+    told = read(lm, items)
+    fed: list[int] = []
+    lm.model.model.register_forward_pre_hook(
+        lambda _, args, named: fed.append(named["input_ids"].numel()), with_kwargs=True
+    )
+    assert probe.write(lm, asked, items, 0, lambda _: None, told) == wanted
+    foreseen = sum(fed)
+    fed.clear()
+    assert probe.write(lm, asked, items, 0, lambda _: None) == wanted
+    assert foreseen < sum(fed)
+
+
+def test_another_reading_foretells_nothing(lm: LM) -> None:
+    cut = [replace(row, truth_ids=row.truth_ids[:2]) for row in read(lm, FORGET)]
+    asked = Write(ask="write", split="forget", new_tokens=12)
+    assert probe.write(lm, asked, FORGET, 0, lambda _: None, cut) == write(
+        lm, FORGET, new_tokens=12
+    )
+
+
 def test_a_prompt_that_fills_the_context_is_left_out(lm: LM) -> None:
     full = replace(FORGET[0], id="full", prompt="?" * lm.context)
     assert [row.item for row in write(lm, [full, FORGET[1]])] == [FORGET[1].id]
