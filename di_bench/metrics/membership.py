@@ -122,9 +122,13 @@ class Told:
         return Score(self.auc, (*self.members, *self.others), parts)
 
 
-def tell(members: Rows, others: Rows, attack: Attack) -> Told:
-    """An attack on both sides; a gap if one has no text to judge by."""
-    inside, outside = _judged("members", members, attack), _judged("others", others, attack)
+def tell(members: Rows, others: Rows, attack: Attack, on_others: Attack | None = None) -> Told:
+    """An attack on both sides; a gap if one has no text to judge by.
+
+    `on_others` is the attack on the others where it must know which side it is on.
+    """
+    inside = _judged("members", members, attack)
+    outside = _judged("others", others, on_others or attack)
     answers = len(of_part(members, "answer")) + len(of_part(others, "answer"))
     return Told(inside, outside, answers - len(inside) - len(outside))
 
@@ -220,9 +224,8 @@ def mia_reference(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]
     Good or bad: 1 before unlearning, since nothing but the membership differs.
     Lies: it needs the gold, which no attacker has; it bounds what the others may find.
     """
-    sides = [_less([gold[at] for gold in golds]) for at in range(2)]
-    inside, outside = tell(forget, holdout, sides[0]), tell(forget, holdout, sides[1])
-    return Told(inside.members, outside.others, inside.left_out).score()
+    inside, outside = (_less([gold[at] for gold in golds]) for at in range(2))
+    return tell(forget, holdout, inside, outside).score()
 
 
 def _less(golds: Sequence[Rows]) -> Attack:
