@@ -52,6 +52,8 @@ def min_k_plus_plus(row: Row) -> float | None:
 
 
 def _lowest(values: Sequence[float]) -> float:
+    if any(map(math.isnan, values)):  # sorting would put it anywhere, and so out of sight
+        return math.nan
     return mean(sorted(values)[: max(1, int(len(values) * LOWEST))])
 
 
