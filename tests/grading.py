@@ -11,11 +11,21 @@ def wrote(item: str, answer: str, truth: str = "") -> Row:
     return Row(item, group=item[0], answer=answer, truth=truth)
 
 
-def grade(name: str, *probes: Rows, golds: Sequence[Sequence[Rows]] = ()) -> Score:
-    return metric(name)(probes, golds)
+def grade(
+    name: str,
+    *probes: Rows,
+    golds: Sequence[Sequence[Rows]] = (),
+    start: Sequence[Rows] = (),
+) -> Score:
+    return metric(name)(probes, golds, start)
 
 
-def value(name: str, *probes: Rows, golds: Sequence[Sequence[Rows]] = ()) -> float:
-    score = grade(name, *probes, golds=golds)
+def value(
+    name: str,
+    *probes: Rows,
+    golds: Sequence[Sequence[Rows]] = (),
+    start: Sequence[Rows] = (),
+) -> float:
+    score = grade(name, *probes, golds=golds, start=start)
     assert score.value is not None, score.gap
     return score.value
