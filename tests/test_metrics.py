@@ -145,7 +145,7 @@ def test_model_utility_takes_either_mean_of_wrong_answers() -> None:
     geometric = grade("model_utility@9-geo", *probes)
     arithmetic = grade("model_utility@9-arith", *probes)
     assert geometric.parts["retain.truth_ratio"] == pytest.approx(1 - 0.2 / 0.5)
-    assert arithmetic.parts == pytest.approx(geometric.parts | {"retain.truth_ratio": 0.5})
+    assert arithmetic.parts == pytest.approx({**geometric.parts, "retain.truth_ratio": 0.5})
     parts = arithmetic.parts.values()
     assert arithmetic.value == pytest.approx(9 / sum(1 / part for part in parts))
     assert (arithmetic.value or 0) < (geometric.value or 0)
