@@ -107,6 +107,39 @@ def test_forget_quality(full: Log, gold: Log) -> None:
     assert score.parts["n"] == 400
 
 
+def told(log: Log, attack: str) -> list[list[Row]]:
+    """Members and others whose number is what the log has, and an end token of probability 1."""
+    return [
+        [
+            Row(item, logprobs=(-entry["score"], 0.0))
+            for item, entry in log[attack][side]["value_by_index"].items()
+        ]
+        for side in ("forget", "holdout")
+    ]
+
+
+@pytest.mark.parametrize("attack", ["mia_loss", "mia_min_k"])
+def test_membership(full: Log, gold: Log, attack: str) -> None:
+    """Half the loss of every text, for the end token, orders them as the loss does."""
+    name = "mia_min_k@open-unlearning" if attack == "mia_min_k" else attack
+    for log in (full, gold):
+        score = metric(name)(told(log, attack))
+        assert score.value == pytest.approx(log[attack]["agg_value"], abs=1e-12)
+        assert score.parts["n_members"] == score.parts["n_others"] == 400
+
+
+def test_privleak(full: Log, gold: Log) -> None:
+    """Against the gold; the gold's own log was held against an AUC of .5."""
+    name, attack = "privleak@open-unlearning", "mia_min_k"
+    own, reference = told(full, attack), told(gold, attack)
+    score = metric(name)(own, [reference])
+    assert score.value == pytest.approx(full["privleak"]["agg_value"], abs=1e-9)
+    level = [[Row("even", logprobs=(-1.0, 0.0))]] * 2
+    assert metric(name)(reference, [level]).value == pytest.approx(
+        gold["privleak"]["agg_value"], abs=1e-9
+    )
+
+
 def test_rouge(full: Log) -> None:
     entries = full["ra_Q_A_ROUGE"]["value_by_index"]
     score = metric("rouge")([written(full, "ra")])
