@@ -155,9 +155,10 @@ def mia_loss(forget: Rows, holdout: Rows) -> Score:
     `n_members`, `n_others`, and from 100 others on `tpr_at_1_fpr`.
     Range: 0 to 1; 1 where every forget text looks likelier than every holdout one. Better: near
     the gold model, which is about .5 where the two sets are alike.
-    Good or bad: 1 before unlearning; under .5 the forget set stands out again, as over-unlearned.
-    Lies: sets that differ in date or style are told apart with no membership at all; the interval
-    closes on 0 and 1 however few the texts.
+    Good or bad: on TOFU forget10 a 1B model has 1.00 before unlearning, its gold model .39. Under
+    the gold's the forget set stands out again, as over-unlearned.
+    Lies: sets that differ in date or style are told apart with no membership at all, as that gold
+    shows; the interval closes on 0 and 1 however few the texts.
     """
     return tell(forget, holdout, loss).score()
 
@@ -167,8 +168,9 @@ def mia_zlib(forget: Rows, holdout: Rows) -> Score:
 
     Source: Carlini et al. 2021 (arXiv 2012.07805). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_loss`.
-    Lies: on short answers the length decides, for zlib's header is longer than they are.
+    Good or bad: on TOFU forget10 a 1B model has 1.00 before unlearning, its gold model .31.
+    Lies: zlib adds eight bytes to what it cannot shorten, so length decides among answers of a few
+    words. The bytes are those of the whole text, even where a document was cut to be read.
     """
     return tell(forget, holdout, zlib_ratio).score()
 
@@ -178,7 +180,8 @@ def mia_min_k(forget: Rows, holdout: Rows) -> Score:
 
     Source: Shi et al. 2024 (arXiv 2310.16789); 40 % as MUSE. Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: 1 before unlearning on TOFU and MUSE, .4 to .5 for their gold models.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning and its gold models .36 to .47, as
+    open-unlearning counts; MUSE's 7B gold models have .46 (Books) and .52 (News).
     Lies: as `mia_loss`; end tokens count, and are seldom among the least likely.
     """
     return tell(forget, holdout, min_k).score()
@@ -200,7 +203,8 @@ def mia_min_k_plus_plus(forget: Rows, holdout: Rows) -> Score:
 
     Source: Zhang et al. 2024 (arXiv 2404.02936). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_min_k`.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning and its gold models .47 to .52, as
+    open-unlearning counts.
     Lies: a prediction without doubt has no variance, so small errors there weigh a thousandfold.
     """
     return tell(forget, holdout, min_k_plus_plus).score()
@@ -223,7 +227,7 @@ def mia_reference(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]
     Source: Carlini et al. 2021 (arXiv 2012.07805). Several golds: the mean of their losses. Parts
     and items as of `mia_loss`.
     Range: 0 to 1. Better: near .5; the gold itself is held against golds of other seeds.
-    Good or bad: 1 before unlearning, since nothing but the membership differs.
+    Good or bad: on TOFU .99 to 1 before unlearning, since little but the membership differs.
     Lies: it needs the gold, which no attacker has; it bounds what the others may find.
     """
     inside, outside = (_less([gold[at] for gold in golds]) for at in range(2))
@@ -249,7 +253,7 @@ def mia_gradnorm(forget: Rows, holdout: Rows) -> Score:
     Source: Wang et al. 2024, as in open-unlearning (arXiv 2506.12618), which leaves out the last
     token (`last: false` of the probe). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_loss`.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning, its gold models .32 to .55.
     Lies: adapters and sharing of weights change which tensors there are, and so the mean.
     """
     return tell(forget, holdout, lambda row: row.value).score()
@@ -261,7 +265,7 @@ def privleak(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]]) ->
     Source: MUSE (Shi et al. 2024, arXiv 2407.06460), where forget texts stand for the non-members.
     Parts: `auc` and `auc_gold`, of `mia_min_k`. Several golds: the mean of their A.
     Range: -100 to 100 (1 - A_gold) / A_gold, so the two sides weigh unlike. Better: near 0.
-    Good or bad: -100 before unlearning; within 5 of 0 in MUSE's reading.
+    Good or bad: before unlearning MUSE's 7B models have -99.8 on News and -57 on Books.
     Lies: it grows without bound as A_gold nears 0, where there is no number at all; `s_mia` does
     not. No gold's value is ever assumed.
     """
@@ -273,7 +277,7 @@ def privleak_short(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows
 
     Source: open-unlearning (Dorna et al. 2025, arXiv 2506.12618).
     Range: -100 to 100 (1 - A_gold) / A_gold. Better: near 0.
-    Good or bad: as MUSE's.
+    Good or bad: on TOFU forget10 a 1B model has -99.5 before unlearning.
     Lies: as MUSE's; where A_gold is 0 it would print a number of twelve digits, and is a gap here.
     """
     return _privleak(forget, holdout, golds, but_the_last(min_k), 1e-10)
@@ -303,7 +307,7 @@ def s_mia(
     `auc_start` (the model as it was). Several golds: the mean of their AUC.
     Range: 0 (as open as before, or further off on the other side) to 1 (as a gold). Better: higher.
     Good or bad: the row of the model as it was has 0 by definition.
-    Lies: it is bounded by forgetting how far off the far side is; read `auc`.
+    Lies: being cut at 0, it does not say how far off the far side is; read `auc`.
     No number where the model as it was is no easier to tell than a gold.
     """
     own, gold = tell(forget, holdout, min_k).auc, _gold_auc(golds, min_k)
