@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve  # type: ignore[import-untyped]
 
-from di_bench.metrics import membership
+from di_bench.metrics import attacks
 from di_bench.metrics.metric import Score
 from di_bench.transcript import Row, Rows
 from tests.grading import grade, value
@@ -58,23 +58,23 @@ def separated(auc: float, n: int = 40) -> tuple[list[Row], list[Row]]:
 
 
 def test_loss() -> None:
-    assert membership.loss(ROW) == pytest.approx(1.625)
+    assert attacks.loss(ROW) == pytest.approx(1.625)
 
 
 def test_zlib() -> None:
     compressed = len(zlib.compress(b"It is 37."))
     assert compressed == 17  # two bytes of header, four of checksum, two of framing: 9 + 8
-    assert membership.zlib_ratio(ROW) == pytest.approx(1.625 / 17)
+    assert attacks.zlib_ratio(ROW) == pytest.approx(1.625 / 17)
 
 
 def test_zlib_takes_bytes_and_not_letters() -> None:
     row = Row("a1", truth="é" * 3, logprobs=(-1.0,))
-    assert membership.zlib_ratio(row) == 1 / len(zlib.compress("é".encode() * 3))
+    assert attacks.zlib_ratio(row) == 1 / len(zlib.compress("é".encode() * 3))
 
 
 @pytest.mark.parametrize("truth", ["\ud800", "a\udfffb", ""])
 def test_zlib_of_a_text_that_is_none(truth: str) -> None:
-    assert 0 < (membership.zlib_ratio(Row("a1", truth=truth, logprobs=(-1.0,))) or 0) < 1
+    assert 0 < (attacks.zlib_ratio(Row("a1", truth=truth, logprobs=(-1.0,))) or 0) < 1
 
 
 @pytest.mark.parametrize(
@@ -87,41 +87,41 @@ def test_zlib_of_a_text_that_is_none(truth: str) -> None:
     ],
 )
 def test_min_k_takes_the_floor_and_one_at_least(tokens: int, expected: float) -> None:
-    assert membership.min_k(Row("a1", logprobs=LOG[:tokens])) == expected
+    assert attacks.min_k(Row("a1", logprobs=LOG[:tokens])) == expected
 
 
 def test_min_k_of_five_tokens_is_the_mean_of_two() -> None:
-    assert membership.min_k(Row("a1", logprobs=(*LOG, -0.1))) == pytest.approx(2.5)
+    assert attacks.min_k(Row("a1", logprobs=(*LOG, -0.1))) == pytest.approx(2.5)
 
 
 def test_min_k_plus_plus() -> None:
-    assert membership.min_k_plus_plus(ROW) == pytest.approx(1.0)
+    assert attacks.min_k_plus_plus(ROW) == pytest.approx(1.0)
     five = Row(
         "a1",
         logprobs=(*LOG, -9.0),
         entropies=(*ROW.entropies, 1.0),
         variances=(*ROW.variances, 16.0),
     )
-    assert membership.min_k_plus_plus(five) == pytest.approx((1 + 2) / 2)
+    assert attacks.min_k_plus_plus(five) == pytest.approx((1 + 2) / 2)
 
 
 @pytest.mark.parametrize(("variance", "expected"), [(0.0, 1e3), (1e-9, 1e3), (1e-4, 1e2)])
 def test_min_k_plus_plus_clamps_the_variance(variance: float, expected: float) -> None:
     row = Row("a1", logprobs=(-2.0,), entropies=(1.0,), variances=(variance,))
-    assert membership.min_k_plus_plus(row) == pytest.approx(expected)
+    assert attacks.min_k_plus_plus(row) == pytest.approx(expected)
 
 
 def test_without_the_last_token() -> None:
-    short = membership.but_the_last
+    short = attacks.but_the_last
     row = replace(plain("a1", -1.0, -9.0), entropies=(3.0, 0.0))
-    assert membership.min_k(row) == 9.0
-    assert short(membership.min_k)(row) == 1.0
-    assert membership.min_k_plus_plus(row) == 9.0
-    assert short(membership.min_k_plus_plus)(row) == -2.0
+    assert attacks.min_k(row) == 9.0
+    assert short(attacks.min_k)(row) == 1.0
+    assert attacks.min_k_plus_plus(row) == 9.0
+    assert short(attacks.min_k_plus_plus)(row) == -2.0
     five = Row("a1", logprobs=(-1.0, -2.0, -3.0, -4.0, -5.0))
-    assert membership.min_k(five) == 4.5  # two of five
-    assert short(membership.min_k)(five) == 4.0  # one of four
-    assert short(membership.min_k)(Row("a1", logprobs=(-1.0,))) is None
+    assert attacks.min_k(five) == 4.5  # two of five
+    assert short(attacks.min_k)(five) == 4.0  # one of four
+    assert short(attacks.min_k)(Row("a1", logprobs=(-1.0,))) is None
 
 
 @pytest.mark.parametrize("name", ["mia_min_k", "mia_min_k_plus_plus", "privleak"])
