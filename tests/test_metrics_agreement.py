@@ -17,7 +17,9 @@ from di_bench.metrics.gold import log_ratios, truthfulness
 from di_bench.metrics.utility import harmonic_mean
 from di_bench.transcript import Row
 
-LOGS = Path(__file__).parents[2] / "shared" / "data" / "tofu_logs"
+SHARED = Path(__file__).parents[2] / "shared"
+LOGS = SHARED / "data" / "tofu_logs"
+ORACLE = SHARED / "oracle"
 FULL = LOGS / "tofu_Llama-3.2-1B-Instruct_full" / "evals_forget10"
 GOLD = LOGS / "tofu_Llama-3.2-1B-Instruct_retain90"
 PHI = LOGS / "ft_epoch5_lr2e-05_phi_retain90_wd0.01" / "eval_log_aggregated.json"
@@ -126,6 +128,31 @@ def test_membership(full: Log, gold: Log, attack: str) -> None:
         score = metric(name)(told(log, attack))
         assert score.value == pytest.approx(log[attack]["agg_value"], abs=1e-12)
         assert score.parts["n_members"] == score.parts["n_others"] == 400
+
+
+def test_reference_attack(full: Log, gold: Log) -> None:
+    """Near alone: the log's own losses of the gold are of another evaluation than the gold's log.
+
+    They differ by .013 (one standard deviation) a text, with mean 0, which turns 4 of the 160,000
+    pairs. Where both are of one evaluation every text agrees: the test below.
+    """
+    score = metric("mia_reference")(told(full, "mia_loss"), [told(gold, "mia_loss")])
+    assert score.value == pytest.approx(full["mia_reference"]["agg_value"], abs=1e-4)
+
+
+@pytest.mark.skipif(not ORACLE.is_dir(), reason="no ../shared/oracle to agree with")
+@pytest.mark.parametrize("model", ["base", "undial", "retain"])
+def test_reference_attack_of_every_text(model: str) -> None:
+    """Both sides number their items from 0, so this also shows that they are never mixed."""
+    log, gold = (load(ORACLE / name / "TOFU_EVAL.json") for name in (model, "retain"))
+    score = metric("mia_reference")(told(log, "mia_loss"), [told(gold, "mia_loss")])
+    theirs = {
+        f"{name}/{item}": entry["score"] / 2  # over two tokens here, as `told` makes them
+        for name, side in (("members", "forget"), ("others", "holdout"))
+        for item, entry in log["mia_reference"][side]["value_by_index"].items()
+    }
+    assert {item.item: item.value for item in score.items} == pytest.approx(theirs, abs=1e-12)
+    assert score.value == log["mia_reference"]["agg_value"]
 
 
 def test_privleak(full: Log, gold: Log) -> None:
