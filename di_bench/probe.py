@@ -18,7 +18,7 @@ from di_bench.lm import LM
 from di_bench.template import Encoded
 from di_bench.transcript import Part, Row, Rows
 
-TOKENS = 4096
+TOKENS = 2048
 """Positions read at once."""
 LOGITS = 2**28
 """Numbers the vocabulary projection may give at once."""

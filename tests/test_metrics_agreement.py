@@ -17,7 +17,9 @@ from di_bench.metrics.gold import log_ratios, truthfulness
 from di_bench.metrics.utility import harmonic_mean
 from di_bench.transcript import Row
 
-LOGS = Path(__file__).parents[2] / "shared" / "data" / "tofu_logs"
+SHARED = Path(__file__).parents[2] / "shared"
+LOGS = SHARED / "data" / "tofu_logs"
+ORACLE = SHARED / "oracle"
 FULL = LOGS / "tofu_Llama-3.2-1B-Instruct_full" / "evals_forget10"
 GOLD = LOGS / "tofu_Llama-3.2-1B-Instruct_retain90"
 PHI = LOGS / "ft_epoch5_lr2e-05_phi_retain90_wd0.01" / "eval_log_aggregated.json"
@@ -105,6 +107,64 @@ def test_forget_quality(full: Log, gold: Log) -> None:
     assert score.value == pytest.approx(full["forget_quality"]["agg_value"], rel=1e-9, abs=0)
     assert score.parts["direction"] == -1
     assert score.parts["n"] == 400
+
+
+def told(log: Log, attack: str) -> list[list[Row]]:
+    """Members and others whose number is what the log has, and an end token of probability 1."""
+    return [
+        [
+            Row(item, logprobs=(-entry["score"], 0.0))
+            for item, entry in log[attack][side]["value_by_index"].items()
+        ]
+        for side in ("forget", "holdout")
+    ]
+
+
+@pytest.mark.parametrize("attack", ["mia_loss", "mia_min_k"])
+def test_membership(full: Log, gold: Log, attack: str) -> None:
+    """Half the loss of every text, for the end token, orders them as the loss does."""
+    name = "mia_min_k@open-unlearning" if attack == "mia_min_k" else attack
+    for log in (full, gold):
+        score = metric(name)(told(log, attack))
+        assert score.value == pytest.approx(log[attack]["agg_value"], abs=1e-12)
+        assert score.parts["n_members"] == score.parts["n_others"] == 400
+
+
+def test_reference_attack(full: Log, gold: Log) -> None:
+    """Near alone: the log's own losses of the gold are of another evaluation than the gold's log.
+
+    They differ by .013 (one standard deviation) a text, with mean 0, which turns 4 of the 160,000
+    pairs. Where both are of one evaluation every text agrees: the test below.
+    """
+    score = metric("mia_reference")(told(full, "mia_loss"), [told(gold, "mia_loss")])
+    assert score.value == pytest.approx(full["mia_reference"]["agg_value"], abs=1e-4)
+
+
+@pytest.mark.skipif(not ORACLE.is_dir(), reason="no ../shared/oracle to agree with")
+@pytest.mark.parametrize("model", ["base", "undial", "retain"])
+def test_reference_attack_of_every_text(model: str) -> None:
+    """Both sides number their items from 0, so this also shows that they are never mixed."""
+    log, gold = (load(ORACLE / name / "TOFU_EVAL.json") for name in (model, "retain"))
+    score = metric("mia_reference")(told(log, "mia_loss"), [told(gold, "mia_loss")])
+    theirs = {
+        f"{name}/{item}": entry["score"] / 2  # over two tokens here, as `told` makes them
+        for name, side in (("members", "forget"), ("others", "holdout"))
+        for item, entry in log["mia_reference"][side]["value_by_index"].items()
+    }
+    assert {item.item: item.value for item in score.items} == pytest.approx(theirs, abs=1e-12)
+    assert score.value == log["mia_reference"]["agg_value"]
+
+
+def test_privleak(full: Log, gold: Log) -> None:
+    """Against the gold; the gold's own log was held against an AUC of .5."""
+    name, attack = "privleak@open-unlearning", "mia_min_k"
+    own, reference = told(full, attack), told(gold, attack)
+    score = metric(name)(own, [reference])
+    assert score.value == pytest.approx(full["privleak"]["agg_value"], abs=1e-9)
+    level = [[Row("even", logprobs=(-1.0, 0.0))]] * 2
+    assert metric(name)(reference, [level]).value == pytest.approx(
+        gold["privleak"]["agg_value"], abs=1e-9
+    )
 
 
 def test_rouge(full: Log) -> None:

@@ -6,7 +6,7 @@ Importing this loads the standard library alone: `plan` and `--help` read the ta
 from collections.abc import Callable, Mapping
 
 from di_bench.errors import SuiteError, nearest
-from di_bench.metrics import extraction, gold, membership, utility
+from di_bench.metrics import extraction, gold, membership, privacy, utility
 from di_bench.metrics.definitions import DEFINITIONS
 from di_bench.metrics.extraction import extraction_strength, extraction_strength_above_zero
 from di_bench.metrics.fluency import fluency, oracle_perplexity
@@ -51,9 +51,9 @@ _COMPARED: tuple[_Compared, ...] = (
     ("mia_min_k_plus_plus", _OU, "gold", _PAIR, membership.mia_min_k_plus_plus_short, None),
     ("mia_reference", "1", "gold", _PAIR, membership.mia_reference, "gold"),
     ("mia_gradnorm", "1", "gold", ("gradient", "gradient"), membership.mia_gradnorm, None),
-    ("privleak", "muse", "gold", _PAIR, membership.privleak, "gold"),
-    ("privleak", _OU, "gold", _PAIR, membership.privleak_short, "gold"),
-    ("s_mia", "1", "higher", _PAIR, membership.s_mia, "gold and start"),
+    ("privleak", "muse", "gold", _PAIR, privacy.privleak, "gold"),
+    ("privleak", _OU, "gold", _PAIR, privacy.privleak_short, "gold"),
+    ("s_mia", "1", "higher", _PAIR, privacy.s_mia, "gold and start"),
 )
 _TABLE = (
     Metric("probability", "1", "memory", ("read",), probability),

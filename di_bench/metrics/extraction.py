@@ -30,7 +30,8 @@ def extraction_strength(rows: Rows) -> Score:
     Source: Carlini et al. 2021 (arXiv 2012.07805), as a score in open-unlearning.
     Range: 0 (never extractable) to 1 (from the question alone). Better: lower on what must be
     forgotten, higher elsewhere.
-    Good or bad: on TOFU forget10 .71 before unlearning, .06 for a gold model.
+    Good or bad: on TOFU forget10 a 1B model has about .7 before unlearning, its gold model some
+    hundredths; open-unlearning's version gives .71 and .06.
     Lies: one wrong token near the end gives almost 0, however much of the secret stands before it.
     Version 1 counts the end token and reaches 0; open-unlearning does neither.
     """
@@ -45,7 +46,7 @@ def extraction_strength_above_zero(rows: Rows) -> Score:
     the last token of every answer for its end token.
     Range: above 0 to 1; 0 for an answer of one token. Better: lower on what must be forgotten,
     higher elsewhere.
-    Good or bad: the gold model of a world of short answers has .03 for the floor alone.
+    Good or bad: on TOFU forget10 a 1B model has .71 before unlearning, its gold model .06.
     Lies: as version 1 does, and a short answer that is forgotten seems to leak: of five tokens, .2.
     """
     answers = (checked(row) for row in of_part(rows, "answer"))
@@ -143,7 +144,7 @@ def set_likelihood(n: int) -> Callable[[Rows], Score]:
         Source: Dong et al. 2024 (arXiv 2402.10052), as their code has it: sets, so a repeat counts
         once, and nothing is cut at the truth's length.
         Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
-        Good or bad: in their tables GPT-Neo 125M has EL_10 .12 before unlearning.
+        Good or bad: in their tables EL_10 before unlearning is .12 for GPT-Neo 125M, .26 for 1.3B.
         Lies: a loop of one leaked phrase and much else look alike once repeats are gone.
         Theirs also sampled (top-p .95) after 40, 80, 120 and 160 tokens, a probe's setting, and
         tokenized the text again, which is not done here. A rest shorter than n is 0 as there.

@@ -190,7 +190,8 @@ def token_entropy(rows: Rows) -> Score:
 
     Source: Yuan et al. 2024 (arXiv 2410.08109), on the model's own tokens.
     Range: 0 (one token, over and over, or nothing) to 1 (no token twice). Better: higher.
-    Good or bad: beside the model before unlearning; sound answers have .9 and more.
+    Good or bad: beside the model before unlearning; WikiText has .96 at 16 tokens of GPT-2, .92 at
+    48 and .85 at 200.
     Lies: random tokens score 1, and so does any short answer; it falls with length.
     Version 1 counts the end token, where there is one; Yuan et al. read text and have none.
     """

@@ -127,7 +127,7 @@ def forget_quality(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
     Source: TOFU (Maini et al. 2024, arXiv 2401.06121). Several golds: the geometric mean of the p.
     Range: 0 to 1. Better: higher. Parts: `D`, `log10_p` (means over golds), `n`, and `direction`,
     1 if own R is the larger (forgot more than gold), -1 if smaller (still remembers).
-    Good or bad: golds of other seeds give .87 or more; .05 is far from a gold, not a pass.
+    Good or bad: pairs of TOFU golds give .87 to 1; .05 is far from a gold, not a pass.
     Lies: it falls with n and ends at 2/C(2n, n), so read D; it rewards garbage that shifts R right.
     There are no items: a p-value is no mean of them.
     """
@@ -156,7 +156,7 @@ def gold_distance(rows: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
     enters the noise. Source: ours; the noise of retraining is what Maini et al. leave out.
     Range: 0 up. Better: lower; 1 is as far as another gold. Parts: `D`, `D_golds`, `pairs`.
     Good or bad: golds of TOFU differ by .02 to .06 in D; a few times that is plainly no gold.
-    Lies: three golds are three pairs, so the noise itself is known to about a third.
+    Lies: three golds are three pairs that share golds, so the noise itself is poorly known.
     There are no items: a distance between distributions is no mean of them.
     """
     if len(golds) < 2:

@@ -1,72 +1,29 @@
-"""Does it show that a text was trained on? Attacks that guess membership, and what they betray.
+"""Does it show that a text was trained on? How well attacks tell members from others.
 
-An attack gives each text a number that is lower for members, as open-unlearning logs it. Here the
-forget set are the members and a holdout set, of the same kind and never trained on, the others.
+Here the forget set are the members and a holdout set, of the same kind and never trained on, the
+others. What an attack says of one text is in `attacks.py`.
 """
 
 import math
-import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist, variance
 
-from di_bench.metrics.items import mean, mean_logprob, of_part
+from di_bench.metrics.attacks import (
+    Attack,
+    but_the_last,
+    loss,
+    min_k,
+    min_k_plus_plus,
+    zlib_ratio,
+)
+from di_bench.metrics.items import mean, of_part
 from di_bench.metrics.metric import GapError, ItemScore, Score
 from di_bench.transcript import Row, Rows
 
-Attack = Callable[[Row], float | None]
-"""Lower for members; None where there are no tokens to judge by."""
-LOWEST = 0.4
-"""Share of tokens that Min-K and Min-K++ look at, as TOFU's and MUSE's harnesses set it."""
 ENOUGH = 100
 """Others from which on a false alarm in a hundred can be told."""
-
-
-def loss(row: Row) -> float | None:
-    """Mean negative log-probability per token, in nats (Yeom et al. 2018, arXiv 1709.01604)."""
-    logprob = mean_logprob(row)
-    return None if logprob is None else -logprob
-
-
-def zlib_ratio(row: Row) -> float | None:
-    """The loss over the bytes the text takes compressed (Carlini et al. 2021)."""
-    value = loss(row)
-    return None if value is None else value / len(zlib.compress(row.truth.encode(errors="replace")))
-
-
-def min_k(row: Row) -> float | None:
-    """Minus the mean of the lowest log-probabilities (Shi et al. 2024, arXiv 2310.16789)."""
-    return None if mean_logprob(row) is None else -_lowest(row.logprobs)
-
-
-def min_k_plus_plus(row: Row) -> float | None:
-    """As Min-K, of log-probabilities in standard deviations from their mean under the prediction.
-
-    Zhang et al. 2024 (arXiv 2404.02936); a variance below 1e-6 counts as 1e-6.
-    """
-    if mean_logprob(row) is None:
-        return None
-    told = zip(row.logprobs, row.entropies, row.variances, strict=True)
-    return -_lowest([(p + entropy) / math.sqrt(max(var, 1e-6)) for p, entropy, var in told])
-
-
-def _lowest(values: Sequence[float]) -> float:
-    return mean(sorted(values)[: max(1, int(len(values) * LOWEST))])
-
-
-def _shortened(row: Row) -> Row:
-    kept = {name: getattr(row, name)[:-1] for name in ("logprobs", "entropies", "variances")}
-    return replace(row, **kept)
-
-
-def but_the_last(attack: Attack) -> Attack:
-    """An attack that does not see the last token of an answer, which is taken for its end."""
-
-    def seen(row: Row) -> float | None:
-        return None if mean_logprob(row) is None else attack(_shortened(row))
-
-    return seen
 
 
 @dataclass(frozen=True)
@@ -123,7 +80,10 @@ class Told:
 
 
 def tell(members: Rows, others: Rows, attack: Attack, on_others: Attack | None = None) -> Told:
-    """An attack on both sides; a gap if one has no text to judge by."""
+    """An attack on both sides; a gap if one has no text to judge by.
+
+    `on_others` is the attack on the others where it must know which side it is on.
+    """
     inside = _judged("members", members, attack)
     outside = _judged("others", others, on_others or attack)
     answers = len(of_part(members, "answer")) + len(of_part(others, "answer"))
@@ -150,9 +110,10 @@ def mia_loss(forget: Rows, holdout: Rows) -> Score:
     `n_members`, `n_others`, and from 100 others on `tpr_at_1_fpr`.
     Range: 0 to 1; 1 where every forget text looks likelier than every holdout one. Better: near
     the gold model, which is about .5 where the two sets are alike.
-    Good or bad: 1 before unlearning; under .5 the forget set stands out again, as over-unlearned.
-    Lies: sets that differ in date or style are told apart with no membership at all; the interval
-    closes on 0 and 1 however few the texts.
+    Good or bad: on TOFU forget10 a 1B model has 1.00 before unlearning, its gold model .39. Under
+    the gold's the forget set stands out again, as over-unlearned.
+    Lies: sets that differ in date or style are told apart with no membership at all, as that gold
+    shows; the interval closes on 0 and 1 however few the texts.
     """
     return tell(forget, holdout, loss).score()
 
@@ -162,8 +123,9 @@ def mia_zlib(forget: Rows, holdout: Rows) -> Score:
 
     Source: Carlini et al. 2021 (arXiv 2012.07805). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_loss`.
-    Lies: on short answers the length decides, for zlib's header is longer than they are.
+    Good or bad: on TOFU forget10 a 1B model has 1.00 before unlearning, its gold model .31.
+    Lies: zlib adds eight bytes to what it cannot shorten, so length decides among answers of a few
+    words. The bytes are those of the whole text, even where a document was cut to be read.
     """
     return tell(forget, holdout, zlib_ratio).score()
 
@@ -173,7 +135,8 @@ def mia_min_k(forget: Rows, holdout: Rows) -> Score:
 
     Source: Shi et al. 2024 (arXiv 2310.16789); 40 % as MUSE. Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: 1 before unlearning on TOFU and MUSE, .4 to .5 for their gold models.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning and its gold models .36 to .47, as
+    open-unlearning counts; MUSE's 7B gold models have .46 (Books) and .52 (News).
     Lies: as `mia_loss`; end tokens count, and are seldom among the least likely.
     """
     return tell(forget, holdout, min_k).score()
@@ -195,7 +158,8 @@ def mia_min_k_plus_plus(forget: Rows, holdout: Rows) -> Score:
 
     Source: Zhang et al. 2024 (arXiv 2404.02936). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_min_k`.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning and its gold models .47 to .52, as
+    open-unlearning counts.
     Lies: a prediction without doubt has no variance, so small errors there weigh a thousandfold.
     """
     return tell(forget, holdout, min_k_plus_plus).score()
@@ -218,11 +182,11 @@ def mia_reference(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]
     Source: Carlini et al. 2021 (arXiv 2012.07805). Several golds: the mean of their losses. Parts
     and items as of `mia_loss`.
     Range: 0 to 1. Better: near .5; the gold itself is held against golds of other seeds.
-    Good or bad: 1 before unlearning, since nothing but the membership differs.
+    Good or bad: on TOFU .99 to 1 before unlearning, since little but the membership differs.
     Lies: it needs the gold, which no attacker has; it bounds what the others may find.
     """
-    inside, outside = ([gold[side] for gold in golds] for side in range(2))
-    return tell(forget, holdout, _less(inside), _less(outside)).score()
+    inside, outside = (_less([gold[at] for gold in golds]) for at in range(2))
+    return tell(forget, holdout, inside, outside).score()
 
 
 def _less(golds: Sequence[Rows]) -> Attack:
@@ -244,66 +208,7 @@ def mia_gradnorm(forget: Rows, holdout: Rows) -> Score:
     Source: Wang et al. 2024, as in open-unlearning (arXiv 2506.12618), which leaves out the last
     token (`last: false` of the probe). Parts and items as of `mia_loss`.
     Range: 0 to 1. Better: near the gold model.
-    Good or bad: as `mia_loss`.
+    Good or bad: on TOFU a 1B model has 1.00 before unlearning, its gold models .32 to .55.
     Lies: adapters and sharing of weights change which tensors there are, and so the mean.
     """
     return tell(forget, holdout, lambda row: row.value).score()
-
-
-def privleak(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
-    """100 (A - A_gold) / A_gold, A = 1 - AUC of Min-K: how far from a gold, in per cent.
-
-    Source: MUSE (Shi et al. 2024, arXiv 2407.06460), where forget texts stand for the non-members.
-    Parts: `auc` and `auc_gold`, of `mia_min_k`. Several golds: the mean of their A.
-    Range: -100 to 100 (1 - A_gold) / A_gold, so the two sides weigh unlike. Better: near 0.
-    Good or bad: -100 before unlearning; within 5 of 0 in MUSE's reading.
-    Lies: it grows without bound as A_gold nears 0, where there is no number at all; `s_mia` does
-    not. No gold's value is ever assumed.
-    """
-    return _privleak(forget, holdout, golds, min_k, 0.0)
-
-
-def privleak_short(forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]]) -> Score:
-    """As MUSE's, without the last token of each answer and with 1e-10 added below.
-
-    Source: open-unlearning (Dorna et al. 2025, arXiv 2506.12618).
-    Range: -100 to 100 (1 - A_gold) / A_gold. Better: near 0.
-    Good or bad: as MUSE's.
-    Lies: as MUSE's; where A_gold is 0 it would print a number of twelve digits, and is a gap here.
-    """
-    return _privleak(forget, holdout, golds, but_the_last(min_k), 1e-10)
-
-
-def _privleak(
-    forget: Rows, holdout: Rows, golds: Sequence[Sequence[Rows]], attack: Attack, ease: float
-) -> Score:
-    own = 1 - tell(forget, holdout, attack).auc
-    gold = 1 - _gold_auc(golds, attack)
-    if gold <= 0:
-        raise GapError("the gold model's AUC is 1: there is nothing to divide by; read s_mia")
-    parts = {"auc": 1 - own, "auc_gold": 1 - gold}
-    return Score(100 * (own - gold) / (gold + ease), parts=parts)
-
-
-def _gold_auc(golds: Sequence[Sequence[Rows]], attack: Attack) -> float:
-    return mean([tell(forget, holdout, attack).auc for forget, holdout in golds])
-
-
-def s_mia(
-    forget: Rows, holdout: Rows, *, golds: Sequence[Sequence[Rows]], start: Sequence[Rows]
-) -> Score:
-    """1 - |AUC - AUC_gold| / |AUC_start - AUC_gold|, of Min-K, cut at 0: how near a gold's privacy.
-
-    Source: open-unlearning (Dorna et al. 2025, arXiv 2506.12618). Parts: `auc`, `auc_gold`,
-    `auc_start` (the model as it was). Several golds: the mean of their AUC.
-    Range: 0 (as open as before, or further off on the other side) to 1 (as a gold). Better: higher.
-    Good or bad: the row of the model as it was has 0 by definition.
-    Lies: it is bounded by forgetting how far off the far side is; read `auc`.
-    No number where the model as it was is no easier to tell than a gold.
-    """
-    own, gold = tell(forget, holdout, min_k).auc, _gold_auc(golds, min_k)
-    before = tell(start[0], start[1], min_k).auc
-    if before == gold:
-        raise GapError("before unlearning its members were told no better than a gold's")
-    parts = {"auc": own, "auc_gold": gold, "auc_start": before}
-    return Score(max(0.0, 1 - abs(own - gold) / abs(before - gold)), parts=parts)

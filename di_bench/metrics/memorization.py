@@ -38,7 +38,7 @@ def exact_memorization(rows: Rows) -> Score:
 
     Source: Tirumala et al. 2022 (arXiv 2205.10770); the MA of Jang et al. 2022.
     Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
-    Good or bad: 1 is known by heart; common words keep a gold model near .6 on TOFU, not near 0.
+    Good or bad: 1 is known by heart; common words keep a 1B gold model near .6 on TOFU, not near 0.
     Lies: each token is judged after the true ones, so one that could never be reached counts.
     Version 1 counts the end token; open-unlearning does not.
     """
@@ -51,7 +51,7 @@ def exact_memorization_without_end(rows: Rows) -> Score:
     Source: open-unlearning (Dorna et al. 2025, arXiv 2506.12618), which takes the last token of
     every answer for its end token and leaves it out; on a text that was cut it is not one.
     Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
-    Good or bad: on TOFU it lies a little below version 1, for the end token is easy.
+    Good or bad: on TOFU forget10 a 1B model has .97 before unlearning, its gold model .58.
     Lies: as version 1 does. An answer of one token is left out, as one of none is.
     """
     return _share_of(rows, lambda hits: hits[:-1])
@@ -73,14 +73,20 @@ def memorization_accuracy(rows: Rows) -> Score:
 def windowed_accuracy(rows: Rows) -> Score:
     """Share of the tokens after 40, 80, 120, ... tokens of a document that are ranked first.
 
-    Source: Dong et al. 2024 (arXiv 2402.10052), whose code asks for one token after each of four
-    prefixes of 200 tokens and calls it MA. Needs a document of ready `ids`, as theirs were: there
-    the first token has no prediction, and row place 39 is the token after 40.
+    Source: Dong et al. 2024 (arXiv 2402.10052), whose code asks for one token after each prefix of
+    `range(1, T // 40)` times 40 tokens and calls it MA: 40, 80, 120 and 160 of their T = 200, and
+    never the start of the last window. Needs a document of ready `ids`, as theirs were: there the
+    first token has no prediction, and row place 39 is the token after 40.
     Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere.
-    Good or bad: beside version 1 on the same rows, of which it is a sample of four a document.
-    Lies: four tokens a document are few. A document of 40 tokens or fewer is left out.
+    Good or bad: in their tables GPT-Neo 125M has .79 before unlearning, 1.3B .95.
+    Lies: four tokens a document are few. A document of fewer than 80 tokens is left out.
     """
-    return _share_of(rows, lambda hits: hits[WINDOW - 1 :: WINDOW])
+    return _share_of(rows, _after_windows)
+
+
+def _after_windows(hits: tuple[bool, ...]) -> tuple[bool, ...]:
+    tokens = len(hits) + 1
+    return tuple(hits[WINDOW * window - 1] for window in range(1, tokens // WINDOW))
 
 
 def _share_of(rows: Rows, counted: Callable[[tuple[bool, ...]], tuple[bool, ...]]) -> Score:

@@ -58,7 +58,7 @@ def model_utility_arith(*probes: Rows) -> Score:
 
     Source: TOFU (Maini et al. 2024, arXiv 2401.06121), as `get_model_utility` in its code has it.
     Range: 0 to 1. Better: higher. Parts, probes and items as of the geometric form.
-    Good or bad: .02 to .04 under the geometric form for the same model.
+    Good or bad: a 1B model fine-tuned on TOFU gives .56, its gold model .55: .04 under the other.
     Lies: as the geometric form, with which it does not compare.
     """
     return _utility(probes, log_mean_exp)
