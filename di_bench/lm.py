@@ -212,11 +212,12 @@ class LM:
         torch's global generator.
         """
         rooms = [new_tokens] * len(prompts) if isinstance(new_tokens, int) else list(new_tokens)
-        ids, mask = (part.to(self.device) for part in generate.padded(prompts, self.pad))
         ends = self.ends
         if top_p is None and generate.steps_alone(self.inner):
-            written = generate.greedy((self.model, self.inner), ids, mask, rooms, ends)
+            alone = generate.Greedy(self.model, self.inner, self.pad, ends, self.branches)
+            written = alone.write(prompts, rooms)
         else:
+            ids, mask = (part.to(self.device) for part in generate.padded(prompts, self.pad))
             sampling = {"do_sample": True, "top_p": top_p, "temperature": temperature, "top_k": 0}
             written = generate.by_transformers(
                 self.model, ids, mask, max(rooms), ends=ends, pad=self.pad,

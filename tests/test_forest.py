@@ -124,6 +124,19 @@ def test_a_tree_is_read_as_its_texts_are(kind: str, monkeypatch: pytest.MonkeyPa
     close(reading(lm), wanted, 1e-4)
 
 
+@pytest.mark.parametrize("kind", BRANCHING)
+def test_prompts_that_begin_alike_go_on_as_each_would(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = tiny(kind, newborn())
+    texts = [lm.encode(item) for item in FORGET]
+    prompts = [text.ids[: text.start + n % 3] for n, text in enumerate(texts)]
+    written = lm.write(prompts, 12)
+    assert len({row[-1] for row in written}) > 1
+    monkeypatch.setattr(lms, "BRANCHING", ())
+    assert written == [lm.write([prompt], 12)[0] for prompt in prompts]
+
+
 def test_an_architecture_that_counts_for_itself_is_read_plainly() -> None:
     own = newborn()
     config = AutoConfig.for_model(

@@ -48,9 +48,22 @@ def test_rows_that_are_done_leave_the_batch(lm: LM) -> None:
     )
     asked = prompts(lm)
     lm.write(asked, [2] * 10 + [12] * 4)
-    assert seen[0] == 14
-    assert all(count <= 4 for count in seen[2:])
-    assert len(seen) <= 12
+    assert seen[:3] == [1, 14, 14]  # what all begin with, then each
+    assert all(count <= 4 for count in seen[3:])
+    assert len(seen) <= 13
+
+
+def test_prompts_that_begin_alike_are_read_as_one_up_to_there(lm: LM) -> None:
+    seen: list[tuple[int, ...]] = []
+    lm.model.model.register_forward_pre_hook(
+        lambda _, args, named: seen.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    alike = [(*range(40, 60), n, n + 1) for n in (1, 5, 9)]
+    apart = [(n, *range(40, 60)) for n in (1, 5, 9)]
+    for asked, first in ((alike, (1, 20)), (apart, (3, 21)), (alike[:1], (1, 22))):
+        seen.clear()
+        assert [list(row) for row in lm.write(asked, 6)] == theirs(lm, asked, 6)
+        assert seen[0] == first
 
 
 def test_a_model_beside_loses_the_same_rows(lm: LM) -> None:
