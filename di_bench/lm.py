@@ -165,6 +165,8 @@ class LM:
         return all(
             model.config.model_type in BRANCHING
             and model.config._attn_implementation in ("sdpa", "eager")
+            # A window counts tokens as they lie in a tree, not as they stand in a text.
+            and (getattr(model.config, "sliding_window", None) or self.context) >= self.context
             for model in both
         )
 

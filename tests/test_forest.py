@@ -148,6 +148,13 @@ def test_an_architecture_that_counts_for_itself_is_read_plainly() -> None:
     assert all(row.logprobs for row in reading(lm))
 
 
+def test_a_window_shorter_than_the_context_is_read_plainly() -> None:
+    lm = tiny("mistral", newborn())
+    assert lm.branches
+    lm.model.config.sliding_window = 100
+    assert not lm.branches
+
+
 def test_half_precision_stays_near(lm: LM) -> None:
     """bfloat16 has 8 bits of mantissa: log-probabilities are within .15 or 5 % of themselves."""
     wanted = reading(lm)
