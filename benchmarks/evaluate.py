@@ -106,11 +106,13 @@ def ask(lm: LM, corpus: Corpus, meter: Meter) -> dict[str, Rows]:
         for split in SPLITS:
             rows[split] = read(lm, split, corpus)
     with meter.step("writes"):
-        for split in [name for name in SPLITS if name != "holdout"]:
-            asked = Write(ask="write", split=split, new_tokens=NEW_TOKENS)
-            rows[f"{split} answers"] = probe.write(
-                lm, asked, corpus[split], 0, lambda _: None, rows[split]
-            )
+        names = [name for name in SPLITS if name != "holdout"]
+        asked = [
+            probe.Asked(Write(ask="write", split=n, new_tokens=NEW_TOKENS), corpus[n], rows[n])
+            for n in names
+        ]
+        written = probe.write_all(lm, asked, 0, lambda _: None)
+        rows |= {f"{name} answers": said for name, said in zip(names, written, strict=True)}
     with meter.step("gradients"):
         for split in PAIR:
             pulled = Gradient(ask="gradient", split=split)

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 SHARED = 8
 """Tokens that prompts must begin with alike to read them once."""
@@ -35,7 +36,10 @@ def padded(prompts: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tenso
 def steps_alone(inner: Any) -> bool:  # noqa: ANN401 - a causal language model
     """Whether the model keeps what it has read in a cache that rows can be taken out of."""
     known = inspect.signature(inner.forward).parameters
-    return "past_key_values" in known and bool(inner._supports_default_dynamic_cache())
+    if "past_key_values" not in known or not inner._supports_default_dynamic_cache():
+        return False
+    layers = DynamicCache(config=inner.config).layers
+    return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
 @dataclass(frozen=True)

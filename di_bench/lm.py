@@ -167,13 +167,14 @@ class LM:
             and model.config._attn_implementation in ("sdpa", "eager")
             # A window counts tokens as they lie in a tree, not as they stand in a text.
             and (getattr(model.config, "sliding_window", None) or self.context) >= self.context
+            and not _stretched(model.config)
             for model in both
         )
 
     @property
     def vocabulary(self) -> int:
         """How many tokens it chooses from."""
-        return int(self.inner.config.vocab_size)
+        return int(self.inner.config.get_text_config().vocab_size)
 
     def forest(self, trees: Sequence[Tree]) -> Forest:
         """Trees as one batch."""
@@ -262,6 +263,12 @@ def _four_bits(dtype: str) -> dict[str, Any]:
         bnb_4bit_compute_dtype=getattr(torch, dtype),
     )
     return {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}}
+
+
+def _stretched(config: Any) -> bool:  # noqa: ANN401 - a model's configuration
+    """Whether how it counts places depends on the longest text of a batch."""
+    kinds = getattr(config, "rope_parameters", None) or {}
+    return kinds.get("rope_type", "default") in ("dynamic", "longrope")
 
 
 def hush() -> None:

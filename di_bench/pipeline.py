@@ -46,6 +46,8 @@ class Pipeline:
     store: Store
     watch: Watch = lambda _stage, _done: None
     _lms: dict[str, LM] = field(default_factory=dict)
+    _ahead: dict[str, Rows] = field(default_factory=dict)
+    """What was written in the pass of another probe, by key."""
 
     def check(self, run: Run) -> None:
         """Raise DiBenchError for settings that do not fit, before the first hour of work."""
@@ -174,8 +176,7 @@ class Pipeline:
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
                 )
             case Write() as asked:
-                read = _heard(run, asked.split, rows)
-                said = written(model, asked, run.corpus[asked.split], run.seed, watch, read)
+                said = self._written(run, name, model, rows, watch)
             case Gradient() as asked:
                 said = gradient.gradient(
                     model, asked, run.corpus[asked.split], run.suite.max_tokens, watch
@@ -195,6 +196,28 @@ class Pipeline:
         write_rows(said, draft)
         _write(draft / "seconds", f"{time.perf_counter() - began:.3f}")
 
+    def _written(
+        self, run: Run, name: str, lm: LM, rows: Mapping[str, Rows], watch: Callable[[float], None]
+    ) -> Rows:
+        """What a model writes; all that is to be written greedily is, in one pass."""
+        asked = {n: spec for n, spec in run.suite.probes.items() if isinstance(spec, Write)}
+        own, keys = asked[name], run.transcript_keys
+        if own.top_p is not None:
+            return written(lm, own, run.corpus[own.split], run.seed, watch)
+        if keys[name] not in self._ahead:
+            due = {
+                n: spec
+                for n, spec in asked.items()
+                if n == name or (spec.top_p is None and not self.store.has("transcripts", keys[n]))
+            }
+            every = [
+                probe.Asked(spec, run.corpus[spec.split], _heard(run, spec.split, rows))
+                for spec in due.values()
+            ]
+            texts = probe.write_all(lm, every, run.seed, watch)
+            self._ahead = {keys[n]: said for n, said in zip(due, texts, strict=True)}
+        return _compared(lm, own, self._ahead.pop(keys[name]))
+
     def grade(self, run: Run) -> Record:
         """Score a run from transcripts and file its record."""
         self.watch(f"{run.name} is graded", 0.0)
@@ -213,16 +236,23 @@ class Pipeline:
             )
         settings = asdict(run.method.load(run.settings))
         record = recording.record(self.store, run, scores, settings)
+        if any(self._status(other) == "failed" for other in run.others):  # it may be repaired
+            keys = record.keys | {"scores": f"{run.scores_key}-lacking"}
+            record = record.model_copy(update={"keys": keys})
         self.store.keep(run, record, _items(scores))
         return record
+
+    def _status(self, run: Run) -> str:
+        """What became of a run as it is now; nothing if no record of it says."""
+        known = ranks.told(self.store.record(run))
+        return known.status if known and known.keys["weights"] == run.weights_key else ""
 
     def _others(
         self, run: Run, probes: Sequence[str], asked: dict[str, dict[str, Rows]]
     ) -> list[Rows]:
         """What another run answered, read once; none where it failed, which leaves a gap."""
         rows = asked.setdefault(run.name, {})
-        known = ranks.told(self.store.record(run)) if not rows else None
-        if known is not None and known.status != "done":
+        if not rows and self._status(run) not in ("", "done"):
             return []
         if missing := [probe for probe in probes if probe not in rows]:
             try:
@@ -262,24 +292,23 @@ def _heard(run: Run, split: str, rows: Mapping[str, Rows]) -> Rows:
 
 
 def written(
-    lm: LM,
-    asked: Write,
-    items: Sequence[Item],
-    seed: int,
-    watch: Callable[[float], None],
-    read: Rows = (),
+    lm: LM, asked: Write, items: Sequence[Item], seed: int, watch: Callable[[float], None]
 ) -> Rows:
     """What a model writes: one pass over the prompts for each sample, every one with its own seed.
 
-    The first pass has the run's seed, so that more samples never change the first. `read` is what
-    the model made of the true answers, where that is known.
+    The first pass has the run's seed, so that more samples never change the first.
     """
     rows: list[Row] = []
     for sample in range(asked.samples):
         own = int(digest("sample", seed, sample)[:8], 16) if sample else seed
         share = partial(_share, watch, sample, asked.samples)
-        said = probe.write(lm, asked, items, own, share, read)
+        said = probe.write(lm, asked, items, own, share)
         rows += [replace(row, index=sample) for row in said] if sample else said
+    return _compared(lm, asked, rows)
+
+
+def _compared(lm: LM, asked: Write, rows: Rows) -> Rows:
+    """Rows with no more of the truth than is to be compared."""
     if asked.truth_tokens is None:
         return rows
     cut = [row.truth_ids[: asked.truth_tokens] for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -140,6 +141,15 @@ class _Start:
     """How many tokens may follow."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A probe, its items, and what the same model made of their true answers, where it is known."""
+
+    probe: Write
+    items: Sequence[Item]
+    read: Rows = ()
+
+
 def write(
     lm: LM, probe: Write, items: Sequence[Item], seed: int, watch: Watch, read: Rows = ()
 ) -> Rows:
@@ -148,30 +158,45 @@ def write(
     `read` is what the same model made of the true answers: as far as it ranked their tokens first,
     it is known to write them greedily, and goes on from there.
     """
+    return write_all(lm, [Asked(probe, items, read)], seed, watch)[0]
+
+
+def write_all(lm: LM, asked: Sequence[Asked], seed: int, watch: Watch) -> list[Rows]:
+    """What several probes ask for, in one pass; those that sample go alone."""
     torch.manual_seed(seed)
-    starts = [
-        start
-        for item in islice(items, probe.limit)
-        for start in _starts(lm, probe, item)
-        if start.room > 0
-    ]
-    heard = {row.item: row for row in read if row.part == "answer" and probe.top_p is None}
-    known = [_foreseen(start, heard, lm.ends) for start in starts]
-    prompts = [(*start.ids, *ids) for start, ids in zip(starts, known, strict=True)]
-    rooms = [start.room - len(ids) for start, ids in zip(starts, known, strict=True)]
+    top_p = asked[0].probe.top_p
+    starts, known = [], []
+    for each in asked:
+        heard = _heard(each.read) if top_p is None else {}
+        own = [start for item in islice(each.items, each.probe.limit)
+               for start in _starts(lm, each.probe, item) if start.room > 0]  # fmt: skip
+        starts.append(own)
+        known += [_foreseen(start, heard, lm.ends) for start in own]
+    every = [start for own in starts for start in own]
+    prompts = [(*start.ids, *ids) for start, ids in zip(every, known, strict=True)]
+    rooms = [start.room - len(ids) for start, ids in zip(every, known, strict=True)]
     left = [i for i, ids in enumerate(known) if rooms[i] and not (ids and ids[-1] in lm.ends)]
-    done = len(starts) - len(left)
+    done = len(every) - len(left)
     for chunk in together([prompts[i] for i in left], [rooms[i] for i in left], lm.context):
         due = [left[at] for at in chunk]
-        asked = [prompts[i] for i in due], [rooms[i] for i in due]
-        for i, ids in zip(due, lm.write(*asked, top_p=probe.top_p), strict=True):
+        texts = lm.write([prompts[i] for i in due], [rooms[i] for i in due], top_p=top_p)
+        for i, ids in zip(due, texts, strict=True):
             known[i] = (*known[i], *ids)
         done += len(due)
-        watch(done / len(starts))
-    return [
+        watch(done / len(every))
+    watch(1.0)
+    rows = iter(
         replace(start.row, answer_ids=ids, answer=lm.text(ids))
-        for start, ids in zip(starts, known, strict=True)
-    ]
+        for start, ids in zip(every, known, strict=True)
+    )
+    return [list(islice(rows, len(own))) for own in starts]
+
+
+def _heard(read: Rows) -> dict[str, Row]:
+    """The true answers as read, of items whose name is theirs alone."""
+    answers = [row for row in read if row.part == "answer"]
+    times = Counter(row.item for row in answers)
+    return {row.item: row for row in answers if times[row.item] == 1}
 
 
 def _foreseen(start: _Start, heard: Mapping[str, Row], ends: Sequence[int]) -> tuple[int, ...]:

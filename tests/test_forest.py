@@ -155,6 +155,13 @@ def test_a_window_shorter_than_the_context_is_read_plainly() -> None:
     assert not lm.branches
 
 
+def test_places_that_depend_on_the_batch_are_read_plainly() -> None:
+    lm = tiny("phi3", newborn())
+    assert lm.branches
+    lm.model.config.rope_parameters = {"rope_type": "longrope"}
+    assert not lm.branches
+
+
 def test_half_precision_stays_near(lm: LM) -> None:
     """bfloat16 has 8 bits of mantissa: log-probabilities are within .15 or 5 % of themselves."""
     wanted = reading(lm)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from di_bench import adapt, generate
 from di_bench.lm import LM
@@ -75,18 +75,21 @@ def test_a_model_beside_loses_the_same_rows(lm: LM) -> None:
     ]
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_memory_of_another_kind_is_left_to_transformers(known: bool) -> None:  # noqa: FBT001 - a case
-    class Inner:
-        def forward(self, ids: Any) -> Any: ...  # noqa: ANN401 - any model's
-
-        def _supports_default_dynamic_cache(self) -> bool:
-            return True
-
-    class Keeps(Inner):
-        def forward(self, ids: Any, past_key_values: Any = None) -> Any: ...  # noqa: ANN401
-
-    assert generate.steps_alone(Keeps() if known else Inner()) is known
+def test_a_memory_of_another_kind_is_left_to_transformers() -> None:
+    """Convolutions and recurrent states: rows cannot be taken out of them."""
+    own = newborn()
+    config = AutoConfig.for_model(
+        "lfm2", vocab_size=own.vocabulary, hidden_size=32, intermediate_size=48,
+        num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        layer_types=["conv", "full_attention"], max_position_embeddings=128,
+        pad_token_id=own.pad, eos_token_id=own.pad, bos_token_id=None,
+    )  # fmt: skip
+    models: Any = AutoModelForCausalLM
+    lm = LM(models.from_config(config).eval(), own.tokenizer, own.template)
+    assert generate.steps_alone(own.inner)
+    assert not generate.steps_alone(lm.inner)
+    written = lm.write(prompts(lm), [2] * 10 + [8] * 4)
+    assert [len(row) <= room for row, room in zip(written, [2] * 10 + [8] * 4, strict=True)]
 
 
 def test_prompts_are_padded_on_the_left() -> None:

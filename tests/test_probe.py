@@ -215,6 +215,24 @@ def test_what_reading_foretells_is_written_all_the_same(lm: LM, how: dict[str, i
     assert foreseen < sum(fed)
 
 
+def test_probes_written_in_one_pass_say_what_each_says_alone(lm: LM) -> None:
+    asks = [{"new_tokens": 12}, {"stride": 3}, {"prompt_tokens": 2, "limit": 2}]
+    whole = [
+        probe.Asked(Write.model_validate({"ask": "write", "split": "forget"} | ask), items)
+        for ask, items in zip(asks, (FORGET, HOLDOUT, [DOCUMENT, *RETAIN]), strict=True)
+    ]
+    alone = [probe.write(lm, one.probe, one.items, 0, lambda _: None) for one in whole]
+    assert probe.write_all(lm, whole, 0, lambda _: None) == alone
+    assert [len(rows) for rows in alone][0::2] == [len(FORGET), 2]
+
+
+def test_a_name_that_two_items_share_foretells_nothing(lm: LM) -> None:
+    twins = [replace(item, id="twin", answer="It is 0.") for item in FORGET[:2]]
+    asked = Write(ask="write", split="forget", new_tokens=12)
+    said = probe.write(lm, asked, twins, 0, lambda _: None, read(lm, twins))
+    assert said == write(lm, twins, new_tokens=12)
+
+
 def test_another_reading_foretells_nothing(lm: LM) -> None:
     cut = [replace(row, truth_ids=row.truth_ids[:2]) for row in read(lm, FORGET)]
     asked = Write(ask="write", split="forget", new_tokens=12)
