@@ -12,13 +12,13 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, gradient, grow, judging, probe, ranks, recording, tasks, world
+from di_bench import adapt, asking, gradient, grow, judging, probe, ranks, recording, tasks, world
 from di_bench.asks import Gradient, Judge, Read, Tasks, Write
-from di_bench.corpus import TRAINED, Item, digest
+from di_bench.corpus import TRAINED
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
 from di_bench.lineage import Grown, base_key, pretrain_recipe
@@ -31,7 +31,7 @@ from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.store import Store
 from di_bench.template import Template
-from di_bench.transcript import Row, Rows, read_rows, write_rows
+from di_bench.transcript import Rows, read_rows, write_rows
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Pipeline:
             return lms[0]
 
         rows: dict[str, Rows] = {}
-        for name in _in_turn(run, probes):
+        for name in asking.in_turn(run, probes):
             make = partial(self._ask, run, name, lm, rows)
             rows[name] = read_rows(self.store.piece("transcripts", run.transcript_keys[name], make))
         return rows
@@ -203,7 +203,7 @@ class Pipeline:
         asked = {n: spec for n, spec in run.suite.probes.items() if isinstance(spec, Write)}
         own, keys = asked[name], run.transcript_keys
         if own.top_p is not None:
-            return written(lm, own, run.corpus[own.split], run.seed, watch)
+            return asking.written(lm, own, run.corpus[own.split], run.seed, watch)
         if keys[name] not in self._ahead:
             due = {
                 n: spec
@@ -211,12 +211,12 @@ class Pipeline:
                 if n == name or (spec.top_p is None and not self.store.has("transcripts", keys[n]))
             }
             every = [
-                probe.Asked(spec, run.corpus[spec.split], _heard(run, spec.split, rows))
+                probe.Asked(spec, run.corpus[spec.split], asking.heard(run, spec.split, rows))
                 for spec in due.values()
             ]
             texts = probe.write_all(lm, every, run.seed, watch)
             self._ahead = {keys[n]: said for n, said in zip(due, texts, strict=True)}
-        return _compared(lm, own, self._ahead.pop(keys[name]))
+        return asking.compared(lm, own, self._ahead.pop(keys[name]))
 
     def grade(self, run: Run) -> Record:
         """Score a run from transcripts and file its record."""
@@ -272,53 +272,6 @@ class Pipeline:
         )
         self.store.keep(run, record, {})
         return record
-
-
-def _in_turn(run: Run, probes: Collection[str]) -> list[str]:
-    """These probes, or all: reading first, for it tells what will be written, and judges last."""
-    asked = run.suite.probes
-    names = [name for name in asked if not probes or name in probes]
-    names.sort(key=lambda name: not isinstance(asked[name], Read))
-    judges = {name: spec.of for name in names if isinstance(spec := asked[name], Judge)}
-    first = dict.fromkeys([*(name for name in names if name not in judges), *judges.values()])
-    return [*first, *judges]
-
-
-def _heard(run: Run, split: str, rows: Mapping[str, Rows]) -> Rows:
-    """What the model made of a split's true answers, if it was asked already."""
-    asked = run.suite.probes.items()
-    reads = (name for name, probe in asked if isinstance(probe, Read) and probe.split == split)
-    return next((rows[name] for name in reads if name in rows), ())
-
-
-def written(
-    lm: LM, asked: Write, items: Sequence[Item], seed: int, watch: Callable[[float], None]
-) -> Rows:
-    """What a model writes: one pass over the prompts for each sample, every one with its own seed.
-
-    The first pass has the run's seed, so that more samples never change the first.
-    """
-    rows: list[Row] = []
-    for sample in range(asked.samples):
-        own = int(digest("sample", seed, sample)[:8], 16) if sample else seed
-        share = partial(_share, watch, sample, asked.samples)
-        said = probe.write(lm, asked, items, own, share)
-        rows += [replace(row, index=sample) for row in said] if sample else said
-    return _compared(lm, asked, rows)
-
-
-def _compared(lm: LM, asked: Write, rows: Rows) -> Rows:
-    """Rows with no more of the truth than is to be compared."""
-    if asked.truth_tokens is None:
-        return rows
-    cut = [row.truth_ids[: asked.truth_tokens] for row in rows]
-    return [
-        replace(row, truth_ids=ids, truth=lm.text(ids)) for row, ids in zip(rows, cut, strict=True)
-    ]
-
-
-def _share(watch: Callable[[float], None], sample: int, samples: int, done: float) -> None:
-    watch((sample + done) / samples)
 
 
 def _inside(draft: Path, name: str, make: Callable[[Path], None]) -> Path:

@@ -97,8 +97,6 @@ def test_what_is_known_of_the_forget_set(model: str, name: str) -> None:
     log = theirs(model)
     score = metric(name, THEIRS)([rows(model, "forget")])
     known = {"probability": "forget_Q_A_Prob", "truth_ratio": "forget_truth_ratio"}.get(name, name)
-    if known not in log:
-        pytest.skip(f"{model} has no {known} logged")
     assert score.value == pytest.approx(log[known]["agg_value"], abs=CLOSE)
     key = "prob" if name == "probability" else "score"
     wanted = values(log[known], key)
@@ -121,13 +119,17 @@ def test_our_own_extraction_strength_has_no_floor_and_counts_the_end() -> None:
         assert ou == pytest.approx(1 - floored / (length - 1))
 
 
-@pytest.mark.parametrize("split", SHORT)
-@pytest.mark.parametrize("part", ["answer", "paraphrase", "perturbed"])
+@pytest.mark.parametrize(
+    ("split", "part"),
+    [
+        *((split, part) for split in SHORT for part in ("answer", "perturbed")),
+        ("forget", "paraphrase"),
+        ("retain", "paraphrase"),  # the general splits have none
+    ],
+)
 def test_the_probability_of_every_answer(split: str, part: str) -> None:
     name = {"answer": "Prob", "paraphrase": "PARA_Prob", "perturbed": "PERT_Prob"}[part]
-    logged = theirs("undial").get(f"{SHORT[split]}_Q_A_{name}")
-    if logged is None:
-        pytest.skip("general splits have no paraphrase")
+    logged = theirs("undial")[f"{SHORT[split]}_Q_A_{name}"]
     own = [row_probability(row) for row in of_part(rows("undial", split), part)]
     wanted = values(logged, "prob")
     if part == "perturbed":
@@ -187,9 +189,7 @@ def pair(model: str) -> list[Rows]:
 @pytest.mark.parametrize("model", ["base", "retain", "undial"])
 @pytest.mark.parametrize("attack", ["loss", "zlib", "min_k", "min_k_plus_plus", "reference"])
 def test_membership_attacks(model: str, attack: str) -> None:
-    logged = theirs(model).get(f"mia_{attack}")
-    if logged is None:
-        pytest.skip(f"{model} has no {attack} logged")
+    logged = theirs(model)[f"mia_{attack}"]
     formula = metric(f"mia_{attack}", THEIRS)
     attacked(formula(pair(model), [pair("retain")] if formula.needs else []), logged)
 

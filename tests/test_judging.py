@@ -13,6 +13,7 @@ import torch
 from torch.testing import assert_close
 
 from di_bench import judging
+from di_bench.asking import written
 from di_bench.asks import Judge, Write
 from di_bench.corpus import Item
 from di_bench.errors import ModelError
@@ -20,7 +21,6 @@ from di_bench.lm import LM
 from di_bench.metrics import metric
 from di_bench.metrics.judged import HUMAN, prompts
 from di_bench.model import ModelSpec
-from di_bench.pipeline import written
 from di_bench.transcript import Row, Rows
 from tests import toy
 from tests.conftest import FORGET, HOLDOUT, RETAIN, newborn

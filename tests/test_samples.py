@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from di_bench.asking import written
 from di_bench.asks import Write
 from di_bench.corpus import Item
 from di_bench.lm import LM
-from di_bench.pipeline import written
 from di_bench.transcript import Rows
 from tests.conftest import FORGET
 
