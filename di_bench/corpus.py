@@ -8,12 +8,16 @@ from typing import Literal
 
 from di_bench.errors import CorpusError, nearest
 
-Kind = Literal["qa", "document", "choice", "chat"]
+Kind = Literal["qa", "document", "choice", "chat", "completion"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing a model may know: a question with its answer, or a document with no question."""
+    """One thing a model may know: a question with its answer, or a document with no question.
+
+    A `completion` is a document in two parts: its answer goes on from the prompt, with no question
+    and no chat template around it.
+    """
 
     id: str
     group: str

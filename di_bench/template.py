@@ -39,7 +39,7 @@ class Template:
         """The item with this answer, cut at `limit` tokens."""
         if item.ids:
             return Encoded(item.ids[:limit], 1)
-        if self.kind == "chat" and item.kind != "document":
+        if self.kind == "chat" and item.kind not in ("document", "completion"):
             prefix, whole = self._chat(tokenizer, item, answer)
             ids, start, focus = _cut(tokenizer, prefix, whole, item, answer)
         else:
@@ -71,6 +71,9 @@ class Template:
 def _plain(item: Item, answer: str) -> tuple[str, str]:
     if not item.prompt:
         return "", answer
+    if item.kind == "completion":
+        space = "" if answer[:1].isspace() or item.prompt[-1].isspace() else " "
+        return item.prompt, f"{item.prompt}{space}{answer}"
     prefix = f"Question: {item.prompt}\nAnswer:"
     return prefix, f"{prefix} {answer}"
 

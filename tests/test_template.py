@@ -123,6 +123,18 @@ def test_a_document_is_all_answer_but_its_first_token(
     assert tokenizer.decode(told) == ("Old" if begin else "ld")
 
 
+@BOTH
+def test_a_completion_goes_on_from_its_prompt_with_nothing_around_it(
+    bare: Tokenizer, template: Template
+) -> None:
+    item = Item("c", "c", "completion", "The cat sat", "on the mat.")
+    text = template.encode(bare, item, item.answer, LONG)
+    assert bare.decode(text.ids[: text.start]) == "The cat sat"
+    assert bare.decode(text.answer[:-1]) == " on the mat."
+    assert text.answer[-1] == bare.eos_token_id
+    assert text_of(replace(item, prompt="The cat sat ")) == text_of(item)
+
+
 def test_an_empty_document_has_nothing_to_predict(bare: Tokenizer) -> None:
     coded = PLAIN.encode(bare, Item("d", "", "document", "", ""), "", LONG)
     assert (coded.ids, coded.answer, coded.focus) == ((bare.eos_token_id,), (), ())
