@@ -157,7 +157,7 @@ class Suite(Spec):
         for probe in probes:
             _known(("metrics", column), "probe", probe, self.probes)
         kinds = tuple(self.probes[probe].ask for probe in probes)
-        if kinds != metric.asks:
+        if kinds != metric.asks and not (metric.many and {*kinds} == {*metric.asks}):
             wanted, given = " + ".join(metric.asks), " + ".join(kinds) or "nothing"
             said = f"{metric.name} needs `ask: {wanted}`, not {given}"
             raise PlaceError(("metrics", column), said)

@@ -176,6 +176,7 @@ def test_nlu_weighs_tasks_equally() -> None:
     assert score.parts == {"piqa": 1.0, "boolq": 0.0}
     assert len(score.items) == 4
     assert "'x'" in grade("nlu", [*rows, Row("x", group="piqa")]).gap
+    assert grade("nlu", rows[:3], rows[3:]) == score  # a probe for each task, or one for all
 
 
 # All of them at once

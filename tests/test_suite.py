@@ -154,6 +154,17 @@ def test_a_profile_that_is_not_there_or_wrong_is_refused(
     assert said in line(error.value)
 
 
+def test_understanding_may_be_read_from_many_probes_and_others_from_their_own(
+    tmp_path: Path,
+) -> None:
+    probes = "{probes: {a: {ask: tasks, tasks: [di_sst2]}, b: {ask: tasks, tasks: [di_copa]}}, "
+    path = file(tmp_path, probes + "metrics: {nlu: {nlu: [a, b]}}}")
+    assert suite.load(path).reads("nlu")[1] == ("a", "b")
+    path = file(tmp_path, probes + "metrics: {nlu: {nlu: [a, forget]}}}")
+    with pytest.raises(SuiteError, match="nlu needs `ask: tasks`, not tasks \\+ read"):
+        suite.load(path)
+
+
 def test_a_complaint_about_a_profile_names_the_line_in_the_profile(tmp_path: Path) -> None:
     path = file(tmp_path, "{profiles: {fast: {probes: {forget: {limit: few}}}}}")
     number = path.read_text("utf-8").splitlines().index("        limit: few") + 1

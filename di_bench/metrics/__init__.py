@@ -107,7 +107,7 @@ _TABLE = (
         keeps="likelihood",
     ),
     Metric("fluency", "base-p95", "higher", ("judge",), fluency, keeps="likelihood"),
-    Metric("nlu", "acc", "higher", ("tasks",), nlu, averages=False),
+    Metric("nlu", "acc", "higher", ("tasks",), nlu, averages=False, many=True),
 )
 VERSIONS: Mapping[str, Metric] = {f"{entry.name}@{entry.version}": entry for entry in _TABLE}
 """Every formula, by `name@version`."""

@@ -63,6 +63,8 @@ class Metric:
     """The value is the plain mean of `Score.items`, so an interval may be made from them."""
     keeps: Literal["features", "likelihood", "prompts"] | None = None
     """What the judges it reads must keep."""
+    many: bool = False
+    """It reads one or more probes of its kind, as if they were one."""
 
     @property
     def formula(self) -> str:

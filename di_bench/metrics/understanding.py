@@ -9,7 +9,7 @@ from di_bench.metrics.metric import GapError, ItemScore, Score
 from di_bench.transcript import Row, Rows
 
 
-def nlu(rows: Rows) -> Score:
+def nlu(*probes: Rows) -> Score:
     """lm-eval's figure for each task, averaged over tasks: every task weighs the same.
 
     A task's figure is its accuracy; for CoLA, which lm-eval gives none, the Matthews correlation
@@ -20,8 +20,9 @@ def nlu(rows: Rows) -> Score:
     0 for a correlation).
     Lies: near guessing a broken model looks harmless; a fall in one task hides in the mean.
     The items are all documents of all tasks, right or wrong, grouped by task; their plain mean is
-    not it.
+    not it. Several probes, one for each task, are graded as one.
     """
+    rows = [row for probe in probes for row in probe]
     if not rows:
         raise GapError("there are no rows to grade")
     tasks: dict[str, list[Row]] = {}
