@@ -6,10 +6,11 @@ from itertools import groupby
 from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
+from di_bench.figure import figure
 from di_bench.record import Record
 from di_bench.suite import Suite
 
-Format = Literal["text", "md", "latex", "csv", "json"]
+Format = Literal["text", "md", "latex", "csv", "json", "svg"]
 
 
 def render(records: Iterable[Record], suite: Suite, form: Format) -> str:
@@ -19,6 +20,8 @@ def render(records: Iterable[Record], suite: Suite, form: Format) -> str:
         return str(frame(kept, suite).to_csv(index=False))
     if form == "json":
         return json.dumps(numbers(kept, suite), indent=1, ensure_ascii=False) + "\n"
+    if form == "svg":
+        return figure(boards(kept, suite))
     draw = {"text": _text, "md": _markdown, "latex": _latex}[form]
     return "\n".join(draw(board) for board in boards(kept, suite))
 
