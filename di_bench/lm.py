@@ -261,13 +261,14 @@ def parameters(source: str, revision: str | None = None) -> int | None:
     The config says; no weight is read. The files themselves may hold buffers, or a tied head twice.
     """
     name = str(Path(source).expanduser()) if source.startswith("~") else source
+    auto: Any = AutoModelForCausalLM
     try:
         config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
         with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            model = auto.from_config(config, trust_remote_code=False)
     except Exception:  # noqa: BLE001 - configs fail in any way; loading says what is wrong
         return None
-    return sum(p.numel() for p in model.parameters())
+    return sum(int(p.numel()) for p in model.parameters())
 
 
 def _four_bits(dtype: str) -> dict[str, Any]:

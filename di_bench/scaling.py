@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, groupby
+from operator import add, sub
 from statistics import median
 
 from di_bench.board import Board, Cell, Line
@@ -17,6 +19,11 @@ LADDER = 3
 """From so many sizes on, a leaderboard has tables and a figure against size."""
 FAR = 10
 """A value beyond so many times the column's median is marked at the edge of its axis."""
+SPAN = 4
+"""From so large a ratio on, positive numbers that are no shares are on a log scale."""
+
+Point = tuple[int, Cell | None]
+"""Weights, and what models of that size got; none where there is no value to draw."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class Scaling:
         """The rows that are no reference, in the board's order."""
         return [name for name in self.rows if name not in (NONE, RETRAIN)]
 
-    def curve(self, row: str, column: str) -> list[tuple[int, Cell | None]]:
-        """(weights, cell) for each model, smallest first; none where a row or its value lacks."""
+    def curve(self, row: str, column: str) -> list[Point]:
+        """A row's values in a column, for each model, smallest first."""
         lines = self.rows.get(row, {})
         found = [(size, lines.get(model)) for model, size in self.models.items()]
         return [
@@ -62,18 +69,28 @@ class Scaling:
 
 
 def scaling(board: Board) -> Scaling:
-    """A board by size. Rows stand in the board's order."""
+    """A board by size. Rows stand in the board's order, as far as its models agree on one."""
     sizes = {line.model: line.parameters for line in board.lines}
-    of_known = {name: size for name, size in sizes.items() if size is not None}
+    counted = [(size, name) for name, size in sizes.items() if size is not None]
     rows: dict[str, dict[str, Line]] = {}
-    for line in board.lines:
-        name, count = line.method, 1
-        while line.model in rows.get(name, {}):
-            count += 1
-            name = f"{line.method} ({count})"
-        rows.setdefault(name, {})[line.model] = line
-    ordered = dict(sorted(of_known.items(), key=lambda pair: (pair[1], pair[0])))
-    return Scaling(board, ordered, rows, tuple(n for n, size in sizes.items() if size is None))
+    order: list[str] = []
+    for _, lines in groupby(board.lines, key=lambda line: line.model):
+        place = 0
+        for line in lines:
+            name = _free(line, rows)
+            rows.setdefault(name, {})[line.model] = line
+            if name not in order:
+                order.insert(place, name)
+            place = order.index(name) + 1
+    unknown = tuple(name for name, size in sizes.items() if size is None)
+    models = {name: size for size, name in sorted(counted)}
+    return Scaling(board, models, {name: rows[name] for name in order}, unknown)
+
+
+def _free(line: Line, rows: Mapping[str, Mapping[str, Line]]) -> str:
+    """A name for a row: its method, numbered where its model has a row of that name already."""
+    names = (f"{line.method} ({n})" if n > 1 else line.method for n in count(1))
+    return next(name for name in names if line.model not in rows.get(name, {}))
 
 
 def scalings(boards: Iterable[Board]) -> list[Scaling]:
@@ -81,13 +98,12 @@ def scalings(boards: Iterable[Board]) -> list[Scaling]:
     made = [scaling(board) for board in boards]
     if several := [one for one in made if len(one.sizes) > 1]:
         return several
-    unknown = [shown(name) for one in made for name in one.unknown]
-    known_ = [f"{shown(name)} ({short(n)})" for one in made for name, n in one.models.items()]
-    title = made[0].board.title if made else "no records"
-    without = f"; how large {', '.join(unknown)} is was not recorded, run it again" * bool(unknown)
+    found = [f"{shown(name)} of {short(n)}" for one in made for name, n in one.models.items()]
+    found += [f"{shown(name)} of unknown size" for one in made for name in one.unknown]
     raise StoreError(
-        f"{title}: a figure against size needs models of two sizes, and there is "
-        f"{', '.join(dict.fromkeys(known_)) or 'none'}; run another with --model{without}"
+        f"{made[0].board.title if made else 'no records'}: a figure against size needs models of "
+        f"two sizes, and has {', '.join(dict.fromkeys(found)) or 'none'}; add another with "
+        "`di-bench run SUITE --model NAME`"
     )
 
 
@@ -128,35 +144,27 @@ class Axis:
 
 
 def axis(cells: Sequence[Cell]) -> Axis:
-    """Holds every mean and its standard deviation, but for values far beyond the others.
-
-    Shares stay linear. Positive numbers that span more than `FAR` are on a log scale.
-    """
+    """Holds every mean with its deviation, up to `FAR` times the median; shares are all held."""
     means = [cell.mean for cell in cells if cell.mean is not None]
     if not means:
         return Axis(0, 1, (0, 1))
-    positive, share = min(means) > 0, 0 <= min(means) <= max(means) <= 1
-    top = FAR * median(means) if positive and not share else max(means)
-    ends = [e for c in cells if c.mean is not None and c.mean <= top for e in _ends(c)]
-    floor, ceiling = (0.0 if min(means) >= 0 else -math.inf), (1.0 if share else math.inf)
-    low, high = max(min(ends), floor), min(max(ends), top if max(means) > top else ceiling)
-    least = min(means)
-    if positive and not share and high > FAR * least:
-        low = max(low, least / 2)
-        return Axis(low / 1.1, high * 1.1, _decades(low / 1.1, high * 1.1), log=True)
+    sds = [cell.sd or 0.0 for cell in cells if cell.mean is not None]
+    least, most = min(means), max(means)
+    share = 0 <= least <= most <= 1
+    top = 1.0 if share else FAR * median(means) if least > 0 else math.inf
+    floor = 0.0 if least >= 0 else -math.inf
+    low = max(min(map(sub, means, sds)), floor)
+    high = min(max(map(add, means, sds)), top)
+    if least > 0 and not share and high > SPAN * least:
+        low, high = max(low, least / 1.5) / 1.1, high * 1.1
+        return Axis(low, high, _decades(low, high), log=True)
     pad = (high - low) * 0.05 or abs(high) * 0.05 or 0.05
-    low, high = max(low - pad, floor - pad * (low == floor)), high + pad
-    return Axis(low, high, _steps(low, high))
-
-
-def _ends(cell: Cell) -> tuple[float, float]:
-    mean, sd = cell.mean or 0.0, cell.sd or 0.0
-    return mean - sd, mean + sd
+    return Axis(low - pad, high + pad, _steps(low - pad, high + pad))
 
 
 def _steps(low: float, high: float) -> tuple[float, ...]:
-    """Round numbers between two others, three to six of them."""
-    rough = (high - low) / 4
+    """Round numbers between two others, two to five of them."""
+    rough = (high - low) / 5
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * times for times in (1, 2, 5, 10) if unit * times >= rough)
     first, last = math.ceil(low / step), math.floor(high / step)
@@ -164,8 +172,8 @@ def _steps(low: float, high: float) -> tuple[float, ...]:
 
 
 def _decades(low: float, high: float) -> tuple[float, ...]:
-    """1, 2, 5 of every power of ten between two numbers; powers alone where those are many."""
+    """1, 2 and 5 of every power of ten between two numbers; powers alone where those are many."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    times = (1, 2, 5) if len(powers) <= 3 else (1,)
-    ticks = [round(times_ * 10.0**power, 12) for power in powers for times_ in times]
+    firsts = (1, 2, 5) if high < 100 * low else (1,)
+    ticks = [round(first * 10.0**power, 12) for power in powers for first in firsts]
     return tuple(tick for tick in ticks if low <= tick <= high)
