@@ -145,7 +145,7 @@ def _band(one: Scaling, panels: dict[str, Panel], name: str) -> _Part:
             lines += panel.curve(one.curve(row, column), row)
     lines += ["</g>", "</defs>"]
     for column, panel in panels.items():
-        lines.append(text(panel.left, 12, _named(one, column, panel.width + 28, 9)))
+        lines.append(text(panel.left - 8, 12, _named(one, column, panel.width + 34, 9)))
     top = 24.0
     for row in one.methods:
         lines += [f'<g transform="translate(0 {top:.1f})">', f'<use href="#{name}"/>']

@@ -99,7 +99,9 @@ def scalings(boards: Iterable[Board]) -> list[Scaling]:
     if several := [one for one in made if len(one.sizes) > 1]:
         return several
     found = [f"{shown(name)} of {short(n)}" for one in made for name, n in one.models.items()]
-    found += [f"{shown(name)} of unknown size" for one in made for name in one.unknown]
+    found += [
+        f"{shown(name)} of unknown size (run it again)" for one in made for name in one.unknown
+    ]
     raise StoreError(
         f"{made[0].board.title if made else 'no records'}: a figure against size needs models of "
         f"two sizes, and has {', '.join(dict.fromkeys(found)) or 'none'}; add another with "

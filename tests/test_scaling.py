@@ -107,8 +107,8 @@ def test_one_size_is_refused_in_one_line_with_the_mend(suite: Suite) -> None:
         scalings(boards([of("builtin--nano"), stranger], suite))
     assert toy.line(error.value) == (
         "Toy protocol, toy secrets: builtin/nano, llama-1234: a figure against size needs models "
-        "of two sizes, and has builtin/nano of 0.26M, llama-1234 of unknown size; add another "
-        "with `di-bench run SUITE --model NAME`"
+        "of two sizes, and has builtin/nano of 0.26M, llama-1234 of unknown size (run it again); "
+        "add another with `di-bench run SUITE --model NAME`"
     )
     with pytest.raises(StoreError, match=r"no records: .* and has none; add"):
         render([], suite, "svg")
