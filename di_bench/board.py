@@ -87,6 +87,8 @@ class Line:
     trials: int = 0
     """How many trials its settings came from; 0 where they were not searched."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    """How many weights its model has."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
         max(record.trials for record in records),
         records[0].settings,
+        next((record.weights for record in records if record.weights), None),
     )
 
 
@@ -250,6 +253,7 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
         {
             "board": board.title,
             "model": line.model.replace("--", "/"),
+            "parameters": line.parameters,
             "method": line.method,
             "metric": column,
             "formula": board.formulas[column],

@@ -63,7 +63,6 @@ def run(
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
-    from di_bench.store import whole
 
     if offline:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -98,8 +97,7 @@ def run(
             with watching(todo, done, draw) as watcher:
                 run_all(todo, work.store, watcher, workers=workers or work.workers())
         if ranks.first():
-            with whole(folder / "LEADERBOARD.md") as draft:
-                draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
+            work.publish()
         typer.echo(draw())
         kept = [work.store.record(run) for run in work.runs]
         if wrong := [record for record in kept if record and record.status == "failed"]:
@@ -184,19 +182,31 @@ def board(
     suite: Annotated[str | None, typer.Argument(help="A packaged suite or a YAML file.")] = None,
     profile: Profile = "default",
     results: Results = RESULTS,
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    form: Annotated[
+        Format, typer.Option("--format", help="How to write it; svg: against model size.")
+    ] = Format.text,
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
     *,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Fail when a LEADERBOARD.md is not what its records make."),
+        typer.Option(
+            "--check",
+            help="Fail when a LEADERBOARD.md or SCALING.svg is not what its records make.",
+        ),
     ] = False,
 ) -> None:
-    """Show a leaderboard, or check committed ones (every suite's when none is named)."""
-    from di_bench.render import render
+    """Show a leaderboard, or check committed ones (every suite's when none is named).
+
+    With `--format svg` it is drawn: each column, and each method, against the number of weights.
+    """
+    from di_bench.render import chosen, render
     from di_bench.store import whole
     from di_bench.work import checked_boards
 
@@ -213,6 +223,8 @@ def board(
         if not records:
             folder = results / loaded.name / profile
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
+        if method:
+            records = chosen(records, method)
         text = render(records, loaded, form.value)
         if out is None:
             typer.echo(text, nl=False)

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
 from di_bench import generate, ranks
@@ -251,6 +252,23 @@ class LM:
             return
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+@cache
+def parameters(source: str, revision: str | None = None) -> int | None:
+    """How many weights a checkpoint's model has, tied ones once; none where its config fails.
+
+    The config says; no weight is read. The files themselves may hold buffers, or a tied head twice.
+    """
+    name = str(Path(source).expanduser()) if source.startswith("~") else source
+    auto: Any = AutoModelForCausalLM
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        with torch.device("meta"):
+            model = auto.from_config(config, trust_remote_code=False)
+    except Exception:  # noqa: BLE001 - configs fail in any way; loading says what is wrong
+        return None
+    return sum(int(p.numel()) for p in model.parameters())
 
 
 def _four_bits(dtype: str) -> dict[str, Any]:

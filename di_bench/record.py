@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from di_bench.size import SIZES
 from di_bench.spec import Spec
 
 
@@ -15,6 +16,8 @@ class Record(Spec):
     corpus: dict[str, str]
     """`name`, and `forget`, `retain`, `asked`: digests of content."""
     model: dict[str, Any]
+    parameters: int | None = None
+    """How many weights the model has, tied ones once; none where nobody counted them."""
     method: str
     variant: str = ""
     """What --set changed in it, as `+setting=value`."""
@@ -45,3 +48,9 @@ class Record(Spec):
     def row(self) -> str:
         """The method as a board names it."""
         return f"{self.method}{self.variant}"
+
+    @property
+    def weights(self) -> int | None:
+        """How many weights its model has; records older than the count know built-in sizes."""
+        size = SIZES.get(str(self.model.get("id")))
+        return self.parameters or (size.parameters if size else None)

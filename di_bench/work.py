@@ -24,7 +24,7 @@ from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Run, grid
 from di_bench.spec import Tree, changes_of, merged
-from di_bench.store import Store, records_in
+from di_bench.store import Store, records_in, whole
 from di_bench.suite import Suite
 
 
@@ -116,6 +116,18 @@ class Work:
         """Every record of the suite's profile; damaged ones that are made again are left out."""
         mine = {self.store.record_path(run) for run in self.runs}
         return records_in(self.store.folder(self.suite), spared=mine)
+
+    def publish(self) -> None:
+        """Write the leaderboard beside the records, and the figure where they are a ladder."""
+        from di_bench.render import PAGES, pages
+
+        folder = self.store.folder(self.suite)
+        made = pages(self.records(), self.suite)
+        for name, text in made.items():
+            with whole(folder / name) as draft:
+                draft.write_text(text, encoding="utf-8")
+        for name in set(PAGES) - set(made):
+            (folder / name).unlink(missing_ok=True)
 
     def check_writable(self) -> None:
         """Refuse folders that cannot be written to before any work is done."""
@@ -229,11 +241,11 @@ def _commit(kind: Literal["models", "datasets"], name: str, reach: Reach) -> str
 
 
 def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[Path]:
-    """Each LEADERBOARD.md that is what its records make: the suite's, or all where none is named.
+    """Each leaderboard and figure that is what its records make: the suite's, or all of them.
 
-    Raises StoreError at the first that is not, or when there is none.
+    Raises StoreError at the first that is not, is missing or has no place, or without records.
     """
-    from di_bench.render import render
+    from di_bench.render import PAGES, pages
 
     folders = sorted({path.parent.parent for path in results.glob("*/*/*/*.json")})
     found = [(folder.parent.name, folder.name) for folder in folders]
@@ -241,12 +253,18 @@ def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[P
         raise StoreError(f"{results}: holds no records to check a board against")
     for name, chosen in [(suite, profile)] if suite else found:
         loaded = Choice(name, chosen).loaded
-        page = results / loaded.name / chosen / "LEADERBOARD.md"
-        made = render(records_in(page.parent), loaded, "md")
-        if not page.exists() or page.read_text(encoding="utf-8") != made:
-            again = f"di-bench board {name} --profile {chosen} --format md --out {page}"
-            raise StoreError(f"{page}: is not what its records make; run `{again}`")
-        yield page
+        folder = results / loaded.name / chosen
+        made = pages(records_in(folder), loaded)
+        for file, form in PAGES.items():
+            page = folder / file
+            there = page.read_text(encoding="utf-8") if page.exists() else None
+            if there is not None and file not in made:
+                raise StoreError(f"{page}: its records are of too few sizes for it; delete it")
+            if there != made.get(file):
+                again = f"di-bench board {name} --profile {chosen} --format {form} --out {page}"
+                raise StoreError(f"{page}: is not what its records make; run `{again}`")
+            if there is not None:
+                yield page
 
 
 def _check_writable(folder: Path) -> None:
