@@ -22,7 +22,9 @@ Texts = Iterable[tuple[int, str]]
 """Row numbers and texts; blank texts are passed over."""
 
 GRAM = 5
-"""Words, or letters of a short text, in a shingle."""
+"""Words in a shingle."""
+LETTERS = 3
+"""Letters in a shingle of a short text: with five, one typing error would be too much."""
 SHORT = 10
 """Texts of fewer words are also compared by their letters."""
 ALIKE = 0.8
@@ -57,28 +59,29 @@ def _content(said: Sequence[str]) -> bytes:
     return blake2b(" ".join(said).encode(errors="replace"), digest_size=16).digest()
 
 
-def _grams(numbers: Numbers) -> Numbers:
-    """(n,) to the sorted numbers of its different runs of `GRAM`."""
-    count = len(numbers) - GRAM + 1
+def _grams(numbers: Numbers, length: int) -> Numbers:
+    """(n,) to the sorted numbers of its different runs of a length."""
+    count = len(numbers) - length + 1
     if count < 1:
         return np.empty(0, np.uint64)
     mixed = np.zeros(count, np.uint64)
-    for at in range(GRAM):
+    for at in range(length):
         mixed = mixed * _FACTOR + numbers[at : at + count]
     return np.unique(mixed)
 
 
 def word_shingles(said: Sequence[str]) -> Numbers:
     """The runs of five words of a text, as sorted numbers."""
-    return _grams(np.fromiter(map(_number, said), np.uint64, len(said)))
+    return _grams(np.fromiter(map(_number, said), np.uint64, len(said)), GRAM)
 
 
 def letter_shingles(said: Sequence[str]) -> Numbers:
-    """The runs of five letters of a short text, as sorted numbers; of a longer one, none."""
+    """The runs of three letters of a short text, as sorted numbers; of a longer one, none."""
     if len(said) >= SHORT:
         return np.empty(0, np.uint64)
-    line = " ".join(said).ljust(GRAM)
-    return _grams(np.frombuffer(line.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64))
+    line = " ".join(said).ljust(LETTERS)
+    letters = np.frombuffer(line.encode("utf-32-le", "replace"), np.uint32)
+    return _grams(letters.astype(np.uint64), LETTERS)
 
 
 def _least(size: int) -> int:
@@ -132,15 +135,18 @@ class _Side:
         self._rarest = _Postings([self._rare(row) for row in rows])
 
     def _rare(self, shingles: Numbers) -> Numbers:
-        order = np.argsort(self._all.counts(shingles), kind="stable")
-        return shingles[order][: len(shingles) - _least(len(shingles)) + 1]
+        """As many of the rarest as one of them at least is in every text that is alike."""
+        counts = self._all.counts(shingles)
+        if not counts.any():
+            return shingles[:0]
+        return shingles[np.argsort(counts)][: len(shingles) - _least(len(shingles)) + 1]
 
     def shared(self, shingles: Numbers) -> Iterator[tuple[int, int, int, int]]:
         """Rows that may be like a text of these shingles: how many are in both, there and here."""
-        if not len(shingles):
+        rare = self._rare(shingles)
+        if not len(rare):  # none of them is known here
             return
-        near = self._all.rows(self._rare(shingles)) | self._rarest.rows(shingles)
-        for row in sorted(near):
+        for row in sorted(self._all.rows(rare) | self._rarest.rows(shingles)):
             both = np.intersect1d(self.rows[row], shingles, assume_unique=True)
             yield row, len(both), len(self.rows[row]), len(shingles)
 

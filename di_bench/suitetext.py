@@ -185,7 +185,7 @@ class SuiteText:
             half = max(1, self._tokens("forget", 0.5) // 2)
             start, stride = min(50, half), max(4, half // 4)
             room = f"new_tokens: 50{self._limit('forget', WRITTEN)}"
-            yield f"  # The first {start} tokens of a document are given; what follows is written.\n"
+            yield f"  # The first {start} tokens of a document are given, then it writes.\n"
             yield f"  verbatim: {{ask: write, split: forget, prompt_tokens: {start}, {room}}}\n"
             yield f"  # The same from every {stride}th token on.\n"
             yield f"  extraction: {{ask: write, split: forget, stride: {stride}, {room}}}\n"
