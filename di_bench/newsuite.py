@@ -12,7 +12,7 @@ from pathlib import Path
 from di_bench.columns import Columns, mapping, recognised
 from di_bench.errors import CorpusError, DiBenchError, ModelError, SuiteError
 from di_bench.model import is_folder
-from di_bench.overlap import ALIKE, GRAM, Held, overlap, repeats
+from di_bench.overlap import ALIKE, ENOUGH, GRAM, LETTERS, Held, overlap, repeats
 from di_bench.size import size
 from di_bench.suite import PACKAGED, load
 from di_bench.suitetext import CONTEXT, KINDS, Lengths, SuiteText, letters_per_token
@@ -20,7 +20,7 @@ from di_bench.suitetext import CONTEXT, KINDS, Lengths, SuiteText, letters_per_t
 MANY = 0.05
 """A share of texts too long for the model that is worth a warning."""
 
-RULE = f"{ALIKE:g} or more of their runs of {GRAM} words in common"
+RULE = f"{ALIKE:g} and more of their runs of {GRAM} words, or {LETTERS} letters if short, in common"
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def suite(name: str, files: Files, folder: Path, model: str, *, strict: bool = F
     seen = {split: Lengths.of(columns) for split, columns in splits.items()}
     alike = [_shared(*two, strict=strict) for two in combinations(splits.values(), 2)]
     count = sum(pairs for pairs, _ in alike)
+    counted = f"{'at least ' if count >= ENOUGH else ''}{count or 'none'}"
     warnings = [
         *_repeated(splits["forget"]),
-        *([f"near-duplicates ({RULE}): {count} pairs, the most alike:"] if count else []),
+        *([f"near-duplicates ({RULE}), the most alike:"] if count else []),
         *(f"  {pair}" for _, worst in alike for pair in worst),
         *_too_long(splits, seen, model),
     ]
@@ -75,7 +76,7 @@ def suite(name: str, files: Files, folder: Path, model: str, *, strict: bool = F
         f"({', '.join(f'{field}: {column}' for field, column in columns.fields.items())})"
         for split, columns in splits.items()
     ]
-    found.append(f"overlap  no row is in two files; {count or 'no'} pairs are near-duplicates")
+    found.append(f"overlap  no row is in two files; near-duplicates: {counted}")
     return Written(path, tuple(found), tuple(warnings))
 
 
@@ -148,7 +149,7 @@ def _shared(one: Columns, other: Columns, *, strict: bool) -> tuple[int, Sequenc
     ]
     if found.alike and strict:
         raise CorpusError(
-            f"{small.path} and {large.path}: near-duplicates: {found.alike} pairs, such as "
+            f"{small.path} and {large.path}: near-duplicates: {found.alike}, such as "
             f"{worst[0]}; take them out of one of the files, or leave out --strict"
         )
     return found.alike, worst

@@ -31,6 +31,8 @@ ALIKE = 0.8
 """From here on two texts are near-duplicates."""
 WORST = 5
 """Pairs that are named."""
+ENOUGH = 100_000
+"""From so many pairs on no more are looked for: where all texts are alike, all pairs are one."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses nothing
 
 _WORD = re.compile(
@@ -170,7 +172,7 @@ class Overlap:
     first: Pair | None
     """The first of them."""
     alike: int
-    """Pairs that are near-duplicates and not the same."""
+    """Pairs that are near-duplicates and not the same; at least so many from `ENOUGH` on."""
     worst: tuple[Pair, ...]
     """The first few of those, the most alike first."""
 
@@ -222,6 +224,8 @@ def overlap(held: Held, texts: Texts) -> Overlap:
         if (known := held.same(said)) is not None:
             same += 1
             first = first or Pair(1.0, known, number)
+            continue
+        if alike >= ENOUGH:
             continue
         for row, score in held.near(said).items():
             alike += 1

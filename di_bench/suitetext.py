@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from di_bench.columns import Columns
+from di_bench.errors import CorpusError
 
 CONTEXT = 512
 """Tokens of a text that are trained on and read: what a built-in size has room for."""
@@ -121,8 +122,10 @@ class Lengths:
 
     @classmethod
     def of(cls, columns: Columns) -> "Lengths":
-        """Read a file through. Raises CorpusError for a row that cannot be read."""
+        """Read a file through. Raises CorpusError for a row not to be read, or no row."""
         sizes = [(len(prompt), len(answer)) for _, prompt, answer in columns.rows()]
+        if not sizes:
+            raise CorpusError(f"{columns.path}: is empty; give a file with rows")
         answers = sorted(answer for _, answer in sizes)
         return cls(tuple(sorted(map(sum, sizes))), tuple(answers))
 
@@ -204,6 +207,8 @@ class SuiteText:
             yield PRIVACY
         if self._asks("retain"):
             yield "  retain_rouge: {rouge: retain_answers}\n"
+            if "perturbed" in self.splits["retain"].fields:
+                yield "  retain_truth_ratio: {truth_ratio: retain}\n"
         yield KEPT
 
     def _asks(self, split: str) -> bool:

@@ -96,7 +96,7 @@ def test_it_says_what_it_found_and_what_to_try(
         f"forget   8 questions in data/forget.jsonl {columns}",
         f"retain   8 questions in data/retain.jsonl {columns}",
         f"holdout  8 questions in data/holdout.jsonl {columns}",
-        "overlap  no row is in two files; no pairs are near-duplicates",
+        "overlap  no row is in two files; near-duplicates: none",
         "di-bench run ./mine.yaml",
     ]
     text = (tmp_path / "mine.yaml").read_text(encoding="utf-8")
@@ -163,6 +163,8 @@ def test_columns_of_the_files_choose_the_columns_of_the_board(tmp_path: Path) ->
     assert set(wrong.metrics) - set(plain.metrics) == {
         "forget_truth_ratio", "forget_quality", "gold_distance"
     }  # fmt: skip
+    told = made(tmp_path / "e", *files(data, only(PAIRS["forget"], tofu_rows(RETAIN))))
+    assert set(told.metrics) - set(plain.metrics) == {"retain_truth_ratio"}
     assert wrong.corpus.splits["forget"].fields["perturbed"] == "perturbed_answer"
     going_on = [{"prompt": i.prompt, "completion": i.answer} for i in FORGET]
     both = made(tmp_path / "d", *files(data, only(going_on)))
@@ -210,12 +212,15 @@ def test_near_duplicates_are_named_and_refused_only_by_strict(tmp_path: Path) ->
     }
     options = files(tmp_path / "data", rows)
     said = refused(tmp_path, *options, "--strict")
-    assert "near-duplicates: 6 pairs, such as 1.00" in said
+    assert "near-duplicates: 6, such as 1.00" in said
     assert "or leave out --strict" in said
     result = cli("new", "suite", "mine", "--to", tmp_path, *options)
     assert result.exit_code == 0, result.output
-    assert "overlap  no row is in two files; 6 pairs are near-duplicates" in result.output
-    assert "near-duplicates (0.8 or more of their runs of 5 words in common)" in result.output
+    assert "overlap  no row is in two files; near-duplicates: 6" in result.output
+    assert (
+        "near-duplicates (0.8 and more of their runs of 5 words, or 3 letters if short, in"
+        in result.output
+    )
     named = [line for line in result.stderr.splitlines() if line.startswith("  ")]
     assert len(named) == 5
     assert named[0].split()[0] == "1.00"
@@ -274,6 +279,8 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "is both forget and retain; give each" in refused(tmp_path, *forget, *again)
     (data / "empty.jsonl").touch()
     empty = ["--retain", str(data / "empty.jsonl")]
+    assert "empty.jsonl: is empty; give a file with rows" in refused(tmp_path, *forget, *empty)
+    write(data / "empty.jsonl", [{"text": " "}])
     assert "empty.jsonl: is empty; give a file with rows" in refused(tmp_path, *forget, *empty)
     (data / "bad.jsonl").write_text('{"text": "a"}\n{"text"', encoding="utf-8")
     bad = ["--retain", str(data / "bad.jsonl")]

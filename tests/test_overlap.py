@@ -142,6 +142,17 @@ def test_the_worst_come_first_and_are_few() -> None:
     assert [(pair.score, pair.streamed) for pair in seen.worst] == [(1.0, n) for n in range(1, 6)]
 
 
+def test_where_all_are_alike_it_stops_looking_and_still_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("di_bench.overlap.ENOUGH", 4)
+    one = [f"{LONG} {n}" for n in range(3)]
+    seen = overlap(
+        Held(enumerate(one, 1)), enumerate([*(f"{LONG} a{n}" for n in range(9)), one[1]])
+    )
+    assert (seen.alike, seen.same) == (6, 1)
+
+
 def test_repeats_name_the_first() -> None:
     assert repeats(enumerate(["a b", "c", "A, b!", "", "a b", ""], 1)) == [(3, 1), (5, 1)]
 
