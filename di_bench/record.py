@@ -13,9 +13,11 @@ class Record(Spec):
     profile: str
     title: str
     corpus: dict[str, str]
-    """`name`, and `forget`, `retain`, `asked`: digests of content."""
+    """`name`, and `forget`, `retain`, each request, `asked`: digests of content."""
     model: dict[str, Any]
     method: str
+    axis: str = ""
+    """The part of its suite's axis that it is of: `size=05`, `request=2`."""
     variant: str = ""
     """What --set changed in it, as `+setting=value`."""
     trials: int = 0
@@ -45,3 +47,8 @@ class Record(Spec):
     def row(self) -> str:
         """The method as a board names it."""
         return f"{self.method}{self.variant}"
+
+    @property
+    def cell(self) -> str:
+        """The method on its part of the axis, as names of files have it."""
+        return f"{self.method}{'+' if self.axis else ''}{self.axis}{self.variant}"
