@@ -71,12 +71,10 @@ class Workshop:
     def _left(self, run: Run) -> Path:
         """The whole model that a run leaves to the next request, an adapter taken into it."""
         for step in (*run.earlier, run):
-            known = self.known(step)
-            failed = known is not None and known.status == "failed"
-            if failed and not ranks.told(self.store.has("cost", step.weights_key)):
-                raise EarlierError(
-                    f"{step.part.name}, which comes before it, failed: {known.error}"
-                )
+            if ranks.told(self.store.has("cost", step.weights_key)):
+                continue
+            if (known := self.known(step)) and known.status == "failed":
+                raise EarlierError(f"{step.part.name} before it failed: {known.error}")
 
         def make(draft: Path) -> None:
             lm = self.unlearned(run)
@@ -92,7 +90,7 @@ class Workshop:
         except DivergedError as error:
             if not ranks.told(self.store.has("diverged", run.weights_key)):
                 raise  # something before it did
-            said = f"{run.part.name}, which comes before it, diverged: {error}"
+            said = f"{run.part.name} before it diverged: {error}"
             raise DivergedError(said) from error
 
     def known(self, run: Run) -> Record | None:
