@@ -19,9 +19,10 @@ from di_bench.metrics.definitions import DEFINITIONS
 from di_bench.metrics.metric import Metric
 from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
 from di_bench.objective import Objective
+from di_bench.overlay import anchored, as_settings, leaves, mapping, overlaid
 from di_bench.size import SIZES
 from di_bench.source import CorpusSpec, Split
-from di_bench.spec import Place, PlaceError, Spec, Tree, merged, parse, read_yaml
+from di_bench.spec import Place, PlaceError, Spec, Tree, parse, read_yaml
 
 PACKAGED = Path(__file__).parent / "suites"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the suites inside the package
@@ -81,7 +82,7 @@ class Suite(Spec):
     @field_validator("methods", mode="before")
     @classmethod
     def _no_settings(cls, methods: object) -> object:
-        methods = _as_settings(methods)
+        methods = as_settings(methods)
         if isinstance(methods, list):
             raise ValueError("list names alone, or map each to its settings: {di: {strength: 3}}")
         given = methods.items() if isinstance(methods, Mapping) else ()
@@ -274,12 +275,12 @@ def load(
         raise SuiteError(
             f"{path}: no profile {profile!r}; {nearest(profile, ['default', *map(str, profiles)])}"
         )
-    tree = _overlaid(tree, overlay or {})
+    tree = overlaid(tree, overlay or {})
     if tuning:
-        above = _mapping(_mapping(tree.get("tune")).get("suite"))
-        tree = _overlaid(tree, above) | {"tuned": False}
-    tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
-    tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
+        above = mapping(mapping(tree.get("tune")).get("suite"))
+        tree = overlaid(tree, above) | {"tuned": False}
+    tree |= {k: anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
+    tree = overlaid(tree, changes or {}) | {"profile": profile, "changed": leaves(changes or {})}
     layers: list[Place] = [(), ("profiles", profile), *([("tune", "suite")] if tuning else [])]
     suite = parse(Suite, tree, path, SuiteError, layers)
     if tuning and suite.parts:
@@ -291,43 +292,3 @@ def load(
 
 
 _OBJECTIVE = "`tune: {lower: COLUMN, keep: {COLUMN: 0.95}, suite: {corpus: ...}}`"
-
-
-def _anchored(value: object, folder: Path) -> object:
-    """A file's paths start from its own folder; the command line's from where one stands."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        k: str(folder / v) if k == "path" and isinstance(v, str) else _anchored(v, folder)
-        for k, v in value.items()
-    }
-
-
-def _overlaid(tree: Tree, above: Tree) -> Tree:
-    """As `merged`, but a corpus that brings its own splits replaces the other whole."""
-    if "splits" in _mapping(above.get("corpus")):
-        tree = tree | {"corpus": {}}
-    if "methods" in above:
-        tree = tree | {"methods": _as_settings(tree.get("methods"))}
-    return merged(tree, above)
-
-
-def _leaves(tree: Tree, place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
-    """Where a tree holds values, and what they are, as text."""
-    found = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found += _leaves(value, (*place, str(key)))
-        else:
-            found.append(((*place, str(key)), str(value)))
-    return found
-
-
-def _mapping(value: object) -> Tree:
-    return value if isinstance(value, dict) else {}
-
-
-def _as_settings(methods: object) -> object:
-    if isinstance(methods, list) and all(isinstance(name, str) for name in methods):
-        return {name: {} for name in methods}
-    return methods
