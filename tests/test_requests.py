@@ -1,6 +1,7 @@
 """Requests in turn, through the command line: each step trains what the one before it left."""
 
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from di_bench.run import Run
 from di_bench.store import Store
 from di_bench.work import Choice, Work
 from tests.conftest import FORGET
-from tests.test_cli import NAN, change, cli, records, run, spawned, times, wait_for_pieces
+from tests.test_cli import NAN, change, cli, records, run, spawned, times
 from tests.test_export import adapted, add, plain, says, show
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -116,11 +117,11 @@ def test_a_method_is_given_the_newest_request_alone(suite: Path, folders: list[s
 def test_a_run_killed_between_steps_ends_with_the_same_records(
     suite: Path, folders: list[str], tmp_path: Path
 ) -> None:
-    for pieces in (7, 14):
-        process = spawned(suite, folders)
-        wait_for_pieces(folders, pieces, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    process = spawned(suite, folders)
+    while process.poll() is None and not list(Path(folders[3]).glob("unlearned/*")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     assert run(suite, folders).exit_code == 0
     other = ["--results", str(tmp_path / "r2"), "--cache", str(tmp_path / "c2")]
     assert run(suite, other).exit_code == 0
@@ -179,4 +180,4 @@ def test_predictions_changed_in_secret_cannot_be_gone_on_from(
     assert result.exit_code == 2
     said = "secret.py: changes predictions beside weights, and a next request can start from"
     assert said in result.output
-    assert list(records(folders)) == []
+    assert not [name for name in records(folders) if name.startswith("secret+request=2")]
