@@ -94,6 +94,14 @@ def restore(lm: LM, folder: Path) -> None:
     lm.model.eval()
 
 
+def merged(lm: LM) -> LM:
+    """A model with its adapter taken into its weights; one without an adapter as it is."""
+    if not isinstance(lm.model, PeftModel):
+        return lm
+    adapted: Any = lm.model
+    return LM(adapted.merge_and_unload(), lm.tokenizer, lm.template)
+
+
 def twin(lm: LM, layers: int | None = None) -> LM:
     """A second model with the same trainable weights, of its first `layers` layers or of all."""
     model, beside = copy.deepcopy((lm.model, lm.beside))

@@ -10,6 +10,7 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.errors import plain
 from di_bench.record import Record
@@ -162,10 +163,16 @@ class Board:
 
 
 def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
-    """A board for each corpus and set of formulas among the records, usually one."""
+    """A board for each corpus and set of formulas among the records, usually one.
 
-    def like(record: Record) -> str:
-        return digest(record.corpus, {c: record.formulas.get(c) for c in suite.shown}, record.peft)
+    Those of a suite with an axis come one for each of its parts, in the suite's order.
+    """
+    places = {part: place for place, part in enumerate(suite.parts)}
+
+    def like(record: Record) -> tuple[int, str, str]:
+        formulas = {c: record.formulas.get(c) for c in suite.shown}
+        place = places.get(record.axis, len(places))
+        return place, record.axis, digest(record.corpus, formulas, record.peft)
 
     ordered = sorted(records, key=like)
     return [_board(list(alike), suite) for _, alike in groupby(ordered, key=like)]
@@ -186,8 +193,9 @@ def _board(records: list[Record], suite: Suite) -> Board:
     shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
     profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
     first = records[0]
+    part = f", {titled(first.axis, suite.parts)}" if first.axis else ""
     return Board(
-        f"{first.title}, {first.corpus['name']}{profile}: {shown}",
+        f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}",
         suite.shown,
         {column: suite.better(column) for column in suite.shown},
         {column: first.formulas.get(column, "") for column in suite.shown},

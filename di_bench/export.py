@@ -76,7 +76,7 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
 
 
 def _name(record: Record) -> str:
-    return f"{record.model['name']}/{record.row}-{record.seed}"
+    return f"{record.model['name']}/{record.cell}-{record.seed}"
 
 
 def _run(record: Record, asked: Choice, store: Store) -> Run:
@@ -106,9 +106,10 @@ def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> st
     if lm.inner is lm.model:
         lm.save(draft)
         return f"AutoModelForCausalLM.from_pretrained({str(place)!r})"
-    checkpoint, revision = run.target.checkpoint, None
+    checkpoint, revision = None if run.before else run.target.checkpoint, None
     if checkpoint is None:
-        pipeline.grown(run, run.target).save(draft / BASE)
+        below = pipeline.start(run) if run.before else pipeline.grown(run, run.target)
+        below.save(draft / BASE)
         checkpoint = str(place / BASE)
     elif is_folder(checkpoint):
         checkpoint = str(Path(checkpoint).expanduser().resolve())

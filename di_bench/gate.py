@@ -68,7 +68,7 @@ def check(
 def _rows(records: Iterable[Record]) -> Mapping[tuple[str, str], list[Record]]:
     rows: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        rows.setdefault((record.model["name"], record.row), []).append(record)
+        rows.setdefault((record.model["name"], record.cell), []).append(record)
     return rows
 
 

@@ -121,6 +121,12 @@ class MethodFile:
         """The shape of the code, without comments, docstrings or layout: what a key depends on."""
         return _shape(self._tree)
 
+    @property
+    def decodes(self) -> bool:
+        """Whether it changes predictions while they are read: its model is more than weights."""
+        names = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
+        return any(node.id == "decoding" for node in names)
+
     @cached_property
     def tuned(self) -> Tuned:
         """The YAML beside it."""

@@ -22,7 +22,7 @@ from queue import Empty
 from typing import Any, Literal, Protocol
 
 from di_bench import ranks
-from di_bench.errors import DiBenchError, DivergedError
+from di_bench.errors import DiBenchError, DivergedError, EarlierError
 from di_bench.method import RETRAIN
 from di_bench.record import Record
 from di_bench.run import Run
@@ -67,6 +67,8 @@ def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
             return name
         if all(store.has("transcripts", key) for key in run.transcript_keys.values()):
             return add("ask", run, name, ())
+        if run.before:  # it goes on from what that one leaves
+            return add("ask", run, name, [ask(run.before)])
         base = [add("base", run, f"base {run.base.name}", ())] if run.base.spec.builtin else []
         gold = run.method.name == RETRAIN
         grown = run.gold if gold else run.target
@@ -223,7 +225,7 @@ def _do(job: Job) -> Record | None:
     try:
         with ranks.agreed():
             made = steps[job.kind]()
-    except DivergedError as error:
+    except (DivergedError, EarlierError) as error:
         return _failure(pipeline, job, error)
     except DiBenchError:
         raise

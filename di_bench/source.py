@@ -107,7 +107,8 @@ class CorpusSpec(Spec):
     def open(self) -> Corpus:
         """Read every split. Raises CorpusError with file, row and mend."""
         splits = {name: self._split(name, split) for name, split in self.splits.items()}
-        built = self.splits["forget"].builtin is not None
+        first = self.splits.get("forget") or next(iter(self.splits.values()))  # of what is learnt
+        built = first.builtin is not None
         other = any(split.builtin for split in self.splits.values())
         name = f"{self.name} v{world.VERSION}" if built else self.name
         name += f" + built-in world v{world.VERSION}" if other and not built else ""

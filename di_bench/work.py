@@ -13,6 +13,7 @@ from typing import Literal
 
 import platformdirs
 
+from di_bench import axes
 from di_bench import suite as suites
 from di_bench.asks import Judge
 from di_bench.corpus import Corpus
@@ -75,7 +76,8 @@ class Work:
 
     suite: Suite
     corpus: Corpus | None
-    """None when planning over a hub data set that is not on this machine."""
+    """Of the first part of its axis, if it has one. None when planning over a hub data set that is
+    not on this machine."""
     runs: tuple[Run, ...]
     store: Store
 
@@ -98,15 +100,17 @@ class Work:
             raise SuiteError(f"models: {twice[0]} is given twice; list each once")
         readers = {k: p.reader for k, p in suite.probes.items() if isinstance(p, Judge)}
         judges = {k: store.identify(resolved(r, reach)) for k, r in readers.items() if r}
-        commits = {hub: _commit("datasets", hub, reach) for hub in sorted(suite.corpus.hubs)}
+        commits = {hub: _commit("datasets", hub, reach) for hub in sorted(suite.hubs)}
         known = {hub: commit for hub, commit in commits.items() if commit}
         away = len(known) < len(commits)
-        corpus = Corpus("", {}) if away else suite.corpus.pinned(known).open()
+        parts = axes.parts(
+            suite.corpus, suite.forget_sizes, suite.requests, None if away else known
+        )
         seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
-        runs = tuple(r for r in grid(suite, corpus, bases, files, judges) if r.seed in seeds)
+        runs = tuple(r for r in grid(suite, parts, bases, files, judges) if r.seed in seeds)
         for run in runs:
             _ = run.settings if away else run.scores_key  # what does not fit is refused here
-        return cls(suite, None if away else corpus, runs, store)
+        return cls(suite, None if away else parts[0].corpus, runs, store)
 
     def left(self) -> list[Run]:
         """The runs that have no current record."""
@@ -143,7 +147,7 @@ class Work:
                 for grown in (each.target, each.gold):
                     self.store.forget("grown", grown.key)
                     self.store.forget("diverged", grown.key)
-            for kind in ("weights", "cost", "diverged"):
+            for kind in ("weights", "cost", "diverged", "unlearned"):
                 self.store.forget(kind, f"{run.weights_key}*")
             for key in run.transcript_keys.values():
                 self.store.forget("transcripts", key)
@@ -176,7 +180,7 @@ class Work:
     def outlook(self) -> str:
         """How many cells are left and what they will cost, judged by finished ones."""
         if self.corpus is None:
-            hubs = ", ".join(sorted(self.suite.corpus.hubs))
+            hubs = ", ".join(sorted(self.suite.hubs))
             return f"{len(self.runs)} cells; data not on this machine: {hubs}"
         left = self.left()
         known: dict[str, list[float]] = {}
