@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from di_bench.errors import DiBenchError, plain
+from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
     Cache,
@@ -30,7 +31,7 @@ from di_bench.options import (
 )
 from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder
+from di_bench.work import Choice, Work, cache_folder
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",

@@ -16,8 +16,21 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, asking, gradient, grow, judging, probe, ranks, recording, tasks, world
+from di_bench import (
+    adapt,
+    asking,
+    gradient,
+    grow,
+    judging,
+    outside,
+    probe,
+    ranks,
+    recording,
+    tasks,
+    world,
+)
 from di_bench.asks import Gradient, Judge, Read, Tasks, Write
+from di_bench.checkpoint import Checkpoint
 from di_bench.corpus import TRAINED
 from di_bench.errors import DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
@@ -52,6 +65,8 @@ class Pipeline:
     def check(self, run: Run) -> None:
         """Raise DiBenchError for settings that do not fit, before the first hour of work."""
         run.method.load(run.settings)
+        if isinstance(run.method, Checkpoint):
+            outside.check(run.method, run, self.store)
         if run.suite.peft:
             run.suite.peft.check()
         for name, judge in run.judges.items():
@@ -117,6 +132,8 @@ class Pipeline:
         """The model after the method, and its cost kept beside it."""
         if run.method.name in (NONE, RETRAIN):
             return self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
+        if isinstance(run.method, Checkpoint):
+            return outside.load(run.method, run, self.store, lambda: self.grown(run, run.target))
         start = self._start(run)
         reset_peak_memory()
         lm = adapt.trainable(start, run.suite.peft, run.seed)

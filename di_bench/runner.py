@@ -68,6 +68,8 @@ def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
         if all(store.has("transcripts", key) for key in run.transcript_keys.values()):
             return add("ask", run, name, ())
         base = [add("base", run, f"base {run.base.name}", ())] if run.base.spec.builtin else []
+        if run.method.brings and not run.method.on_target:
+            return add("ask", run, name, base)
         gold = run.method.name == RETRAIN
         grown = run.gold if gold else run.target
         kind: Kind = "gold" if gold else "target"

@@ -154,21 +154,25 @@ class Store:
 
         Raises ModelError for a folder that is no model, or that holds only pickled weights.
         """
-        content = self._content(spec.id, spec.revision)
+        content = self.content(spec.id, spec.revision)
         name = spec.id.replace("/", "--")
         if spec.local:
             name = f"{Path(spec.id).expanduser().resolve().name}-{content[:8]}"
-        return Base(spec, name, content, self._content(spec.target), self._content(spec.retain))
+        return Base(spec, name, content, self.content(spec.target), self.content(spec.retain))
 
-    def _content(self, name: str | None, revision: str | None = None) -> str:
+    def content(
+        self, name: str | None, revision: str | None = None, leave_out: Collection[str] = ()
+    ) -> str:
+        """What a model is: a digest of a folder's files but for some, or `id@revision`."""
         if name and is_folder(name):
-            return self._folder_digest(Path(name).expanduser())
+            return self._folder_digest(Path(name).expanduser(), leave_out)
         return f"{name or ''}@{revision}" if revision else name or ""
 
-    def _folder_digest(self, folder: Path) -> str:
+    def _folder_digest(self, folder: Path, leave_out: Collection[str]) -> str:
         nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
         patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
-        files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
+        found = {file for pattern in patterns for file in folder.glob(pattern)}
+        files = sorted(file for file in found if file.name not in leave_out)
         if not any(file.suffix == ".safetensors" for file in files):
             why = "no such folder"
             if folder.is_dir():
