@@ -6,7 +6,6 @@ loaded here; what does not belong to the suite's models is told from its configu
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,35 +17,23 @@ from di_bench import hub
 from di_bench.corpus import digest
 from di_bench.errors import MethodError, ModelError
 from di_bench.hub import Reach
-from di_bench.lineage import Base
+from di_bench.lineage import Base, base_key
 from di_bench.method import Method
 from di_bench.methodfile import CHECKPOINT, MethodFile
-from di_bench.model import ModelSpec, is_folder
+from di_bench.model import is_folder
+from di_bench.run import Run
 from di_bench.search import Space
-from di_bench.size import size
+from di_bench.shape import CONFIG, Shape, of, read_json, shape_in, shape_of, words
 from di_bench.spec import Tree
 from di_bench.store import Store
 
-ADAPTER, CONFIG = "adapter_config.json", "config.json"
+ADAPTER = "adapter_config.json"
 BASE = "base"
 """Where in an adapter's folder the model lies that it goes on, if it brings it."""
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+_VOCABULARY = "tokenizer.json"
+_TOKENIZERS = (_VOCABULARY, "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _PLACES = ("base_model_name_or_path", "revision")
 """What an adapter's configuration says of one machine, and no part of what it is."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What must agree for two models to be one before and after unlearning."""
-
-    kind: str
-    hidden: int
-    layers: int
-    vocabulary: int
-
-    def __str__(self) -> str:
-        """As a complaint names it."""
-        return f"{self.kind} of {self.layers} layers of {self.hidden}, vocabulary {self.vocabulary}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +114,7 @@ def identify(name: str, store: Store, reach: Reach) -> Checkpoint:
         found = _described(Checkpoint(folder), folder, reach)
         content = store.content(str(folder.resolve()), leave_out=(ADAPTER,))
         if found.adapter:
-            content = digest(content, _lasting(_json(folder / ADAPTER)), _weighed(found, store))
+            content = digest(content, _lasting(read_json(folder / ADAPTER)), _weighed(found, store))
         label = f"{folder.resolve().name}-{content[:8]}"
         return replace(found, label=re.sub(r"[^\w.=+-]+", "_", label), brings=content)
     repository, _, revision = where.partition("@")
@@ -146,10 +133,10 @@ def _described(given: Checkpoint, folder: Path, reach: Reach) -> Checkpoint:
         if not folder.is_dir() or not (folder / CONFIG).exists():
             why = f"it has no {CONFIG}" if folder.is_dir() else "no such folder"
             raise ModelError(f"{given.id or folder}: not a model: {why}")
-        return replace(given, path=folder, shape=_shape(folder))
+        return replace(given, path=folder, shape=shape_in(folder))
     under = _under(given.id or str(folder), folder, reach)
     return replace(
-        given, path=folder, adapter=True, under=under, on_target=not under, shape=_of(under, reach)
+        given, path=folder, adapter=True, under=under, on_target=not under, shape=of(under, reach)
     )
 
 
@@ -157,7 +144,7 @@ def _under(name: str, folder: Path, reach: Reach) -> str:
     """What an adapter goes on; nothing if it names none. Raises ModelError if that is not here."""
     if (folder / BASE / CONFIG).exists():
         return str(folder / BASE)
-    config = _json(folder / ADAPTER)
+    config = read_json(folder / ADAPTER)
     named = str(config.get(_PLACES[0]) or "")
     if not named or (is_folder(named) and Path(named).expanduser().is_dir()):
         return named
@@ -165,17 +152,6 @@ def _under(name: str, folder: Path, reach: Reach) -> str:
         raise ModelError(f"{name}: goes on {named}, which is not here; put it into {name}/{BASE}")
     sha = hub.commit("models", named, reach, config.get(_PLACES[1]))
     return f"{named}@{sha}" if sha else named
-
-
-def _of(model: str, reach: Reach) -> Shape | None:
-    """The shape of a folder or of `id@commit`; None if there is none, or not on this machine."""
-    if not model:
-        return None
-    if is_folder(model):
-        return _shape(Path(model).expanduser())
-    name, _, sha = model.partition("@")
-    folder = hub.snapshot(name, sha, reach, *hub.SMALL) if sha else None
-    return _shape(folder) if folder else None
 
 
 def _weighed(adapter: Checkpoint, store: Store) -> str:
@@ -192,7 +168,7 @@ def owner(given: Checkpoint, bases: Sequence[Base], reach: Reach) -> Base:
 
     Raises ModelError when there is none or more than one.
     """
-    shapes = {base.id: _shape_of(base.spec, reach) for base in bases}
+    shapes = {base.id: shape_of(base.spec, reach) for base in bases}
     fits = [b for b in bases if given.shape is None or shapes[b.id] in (None, given.shape)]
     if not fits:
         known = "; ".join(f"{name}: {shape}" for name, shape in shapes.items())
@@ -206,43 +182,30 @@ def owner(given: Checkpoint, bases: Sequence[Base], reach: Reach) -> Base:
     return fits[0]
 
 
-def _own_code(given: Checkpoint) -> str:
-    config = _json(given.path / CONFIG) if (given.path / CONFIG).exists() else {}
-    return ". It needs code of its own, which is never run" if "auto_map" in config else ""
+def agree(given: Checkpoint, run: Run, store: Store) -> None:
+    """Raise ModelError for a tokenizer of another vocabulary than the suite's model has.
+
+    Nothing is said of a built-in model that is not grown yet: loading looks again.
+    """
+    own, base = given.path / _VOCABULARY, home(run, store) / _VOCABULARY
+    if not given.adapter and own.exists() and base.exists() and words(own) != words(base):
+        raise ModelError(
+            f"{given.label}: its tokenizer has another vocabulary than {run.base.id}'s; their "
+            "answers do not compare: name its model with --model"
+        )
 
 
-def _shape_of(spec: ModelSpec, reach: Reach) -> Shape | None:
+def home(run: Run, store: Store) -> Path:
+    """Where the suite's model lies, or would."""
+    spec = run.base.spec
     if spec.builtin:
-        built = size(spec.id)
-        return Shape("llama", built.hidden, built.layers, built.vocabulary)
-    revision = f"@{spec.revision}" if spec.revision else ""
-    return _of(spec.target or (spec.id if spec.local else spec.id + revision), reach)
+        return store.path("base", base_key(run.suite, run.base))
+    if spec.local:
+        return Path(spec.id).expanduser()
+    sha = hub.commit("models", spec.id, "plan", spec.revision)
+    return hub.repository("models", spec.id) / "snapshots" / (sha or "main")
 
 
-def _shape(folder: Path) -> Shape:
-    """From `config.json`, by the names that architectures have for it. Raises ModelError."""
-    config = _json(folder / CONFIG)
-    config = config.get("text_config") or config
-
-    def first(*names: str) -> int:
-        found = [config[name] for name in names if isinstance(config.get(name), int)]
-        if not found:
-            raise ModelError(f"{folder / CONFIG}: says no {names[0]}; give a whole checkpoint")
-        return int(found[0])
-
-    return Shape(
-        str(config.get("model_type", "model")),
-        first("hidden_size", "n_embd", "d_model"),
-        first("num_hidden_layers", "n_layer", "num_layers"),
-        first("vocab_size"),
-    )
-
-
-def _json(path: Path) -> Tree:
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(tree, dict):
-        raise ModelError(f"{path}: must hold an object")
-    return tree
+def _own_code(given: Checkpoint) -> str:
+    config = read_json(given.path / CONFIG) if (given.path / CONFIG).exists() else {}
+    return ". It needs code of its own, which is never run" if "auto_map" in config else ""

@@ -66,7 +66,7 @@ class Pipeline:
         """Raise DiBenchError for settings that do not fit, before the first hour of work."""
         run.method.load(run.settings)
         if isinstance(run.method, Checkpoint):
-            outside.check(run.method, run, self.store)
+            run.method.here()
         if run.suite.peft:
             run.suite.peft.check()
         for name, judge in run.judges.items():

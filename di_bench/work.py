@@ -103,8 +103,9 @@ class Work:
         corpus = Corpus("", {}) if away else suite.corpus.pinned(known).open()
         seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
         runs = tuple(r for r in grid(suite, corpus, bases, files, judges) if r.seed in seeds)
-        owned = _owned(given, bases, store, reach)
-        runs += tuple(Run(suite, corpus, b, one, seeds[0], judges) for one, b in owned)
+        for one, base in _owned(given, bases, store, reach):
+            runs = (*runs, Run(suite, corpus, base, one, seeds[0], judges))
+            checkpoint.agree(one, runs[-1], store)
         for run in runs:
             _ = run.settings if away else run.scores_key  # what does not fit is refused here
         return cls(suite, None if away else corpus, runs, store)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from di_bench.checkpoint import identify
 from di_bench.cli import app
 from di_bench.errors import DiBenchError, ModelError
+from di_bench.shape import shape_in, shape_of
 from di_bench.store import Store
 from tests.conftest import newborn
 from tests.test_export import LORA, add
@@ -89,21 +90,21 @@ def test_an_exported_adapter_is_graded_as_the_row_it_came_from(
 ) -> None:
     add(suite_file, peft=LORA)
     folder = exported(suite_file, folders, tmp_path / "mine")
-    moved = shutil.move(folder, tmp_path / "moved" / "mine")  # with `base`, which config.json names
+    moved = folder.rename(tmp_path / "moved")  # with `base`, which config.json names
     done = run(suite_file, folders, f"checkpoint:{moved}", "--seed", "0")
     assert done.exit_code == 0, done.output
     found = rows(folders)
-    (name,) = [name for name in found if name.startswith("mine-")]
+    (name,) = [name for name in found if name.startswith("moved-")]
     assert found[name]["scores"] == found["di-0"]["scores"]
     shutil.rmtree(moved / "base")
-    refused(run(suite_file, folders, f"checkpoint:{moved}"), "goes on", "put it into", "mine/base")
+    refused(run(suite_file, folders, f"checkpoint:{moved}"), "goes on", "put it into", "moved/base")
     config = json.loads((moved / "adapter_config.json").read_text("utf-8"))
     config |= {"base_model_name_or_path": None}
     (moved / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
     done = run(suite_file, folders, f"checkpoint:{moved}", "--seed", "0")  # the target, then
     assert done.exit_code == 0, done.output
     found = rows(folders)
-    (other,) = [one for one in found if one.startswith("mine-") and one != name]
+    (other,) = [one for one in found if one.startswith("moved-") and one != name]
     assert found[other]["scores"] == found["di-0"]["scores"]
 
 
@@ -128,8 +129,8 @@ def kept(folder: Path, **config: int) -> Path:
     torch.manual_seed(1)
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    told = {"vocab_size": 257, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-            "num_attention_heads": 2, "eos_token_id": 256} | config  # fmt: skip
+    told: dict[str, Any] = {"vocab_size": 257, "hidden_size": 32, "intermediate_size": 64}
+    told |= {"num_hidden_layers": 2, "num_attention_heads": 2, "eos_token_id": 256} | config
     model: Any = LlamaForCausalLM(LlamaConfig(**told))
     model.save_pretrained(folder)
     newborn().tokenizer.save_pretrained(folder)
@@ -207,13 +208,12 @@ def test_a_checkpoint_has_its_place_on_the_command_line_alone(
 
 
 def test_built_in_models_have_the_shape_their_sizes_say(tmp_path: Path) -> None:
-    from di_bench.checkpoint import _shape, _shape_of
     from di_bench.grow import newborn as grown
     from di_bench.model import ModelSpec
     from di_bench.template import Template
 
     grown("builtin/nano", Template()).save(tmp_path)
-    assert _shape(tmp_path) == _shape_of(ModelSpec(id="builtin/nano"), "plan")
+    assert shape_in(tmp_path) == shape_of(ModelSpec(id="builtin/nano"), "plan")
 
 
 def test_a_hub_checkpoint_is_known_by_its_commit(
@@ -235,5 +235,5 @@ def test_a_hub_checkpoint_is_known_by_its_commit(
     assert found.shape.vocabulary == 257
     assert found.here() == here / "snapshots" / sha
     (here / "snapshots" / sha / "model.safetensors").unlink()
-    with pytest.raises(DiBenchError, match="holds no .safetensors file; pickled"):
+    with pytest.raises(DiBenchError, match=r"holds no \.safetensors file; pickled"):
         found.here()
