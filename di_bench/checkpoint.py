@@ -111,7 +111,7 @@ def identify(name: str, store: Store, reach: Reach) -> Checkpoint:
         raise ModelError(f"{name}: name a folder or a hub repository behind it")
     if is_folder(where) or Path(where).is_dir():
         folder = Path(where).expanduser()
-        found = _described(Checkpoint(folder), folder, reach)
+        found = _filled(Checkpoint(folder), folder, reach)
         content = store.content(str(folder.resolve()), leave_out=(ADAPTER,))
         if found.adapter:
             content = digest(content, _lasting(read_json(folder / ADAPTER)), _weighed(found, store))
@@ -124,10 +124,10 @@ def identify(name: str, store: Store, reach: Reach) -> Checkpoint:
         Path(repository), f"{repository}@{sha}", label=label, id=repository, revision=sha or ""
     )
     there = hub.snapshot(repository, sha, reach, *hub.SMALL) if sha else None
-    return asked if there is None else _described(asked, there, reach)
+    return asked if there is None else _filled(asked, there, reach)
 
 
-def _described(given: Checkpoint, folder: Path, reach: Reach) -> Checkpoint:
+def _filled(given: Checkpoint, folder: Path, reach: Reach) -> Checkpoint:
     """With what its configuration says."""
     if not (folder / ADAPTER).exists():
         if not folder.is_dir() or not (folder / CONFIG).exists():
@@ -138,6 +138,11 @@ def _described(given: Checkpoint, folder: Path, reach: Reach) -> Checkpoint:
     return replace(
         given, path=folder, adapter=True, under=under, on_target=not under, shape=of(under, reach)
     )
+
+
+def described(name: str, folder: Path, reach: Reach) -> Checkpoint:
+    """What the configuration in a fetched folder says of a hub's model."""
+    return _filled(Checkpoint(folder, id=name), folder, reach)
 
 
 def _under(name: str, folder: Path, reach: Reach) -> str:

@@ -77,7 +77,7 @@ def commit(kind: Kind, name: str, reach: Reach, revision: str | None = None) -> 
         try:
             return ask(name, revision=revision, timeout=10).sha
         except Exception as error:  # noqa: BLE001 - its HTTP client, and so its errors, change
-            why = f"the hub cannot be reached ({type(error).__name__})"
+            why = _why(error)
     else:
         why = "not in the Hugging Face cache, and the network is off"
     flag = "" if kind == "models" else "--repo-type dataset "
@@ -86,6 +86,20 @@ def commit(kind: Kind, name: str, reach: Reach, revision: str | None = None) -> 
         f"{name}: {why}. Run `di-bench fetch` for the suite or `hf download {flag}{name}` on a "
         f"machine with network and carry it over, or use {other}"
     )
+
+
+def pin(kind: Kind, name: str, revision: str | None = None) -> str:
+    """Find a revision's commit and hold the cache to it: later look-ups find this one.
+
+    Raises ModelError when the hub is out of reach.
+    """
+    sha = commit(kind, name, "network", revision)
+    assert sha is not None, "only planning leaves it out"
+    if revision != sha:
+        ref = repository(kind, name) / "refs" / (revision or "main")
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(sha, encoding="utf-8")
+    return sha
 
 
 def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
@@ -125,5 +139,17 @@ def snapshot(name: str, sha: str, reach: Reach, *patterns: str) -> Path | None:
     try:
         return Path(snapshot_download(name, revision=sha, allow_patterns=list(patterns)))
     except Exception as error:  # as above
-        why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:160]}"
-        raise ModelError(f"{name}: cannot be fetched ({why})") from error
+        raise ModelError(f"{name}: {_why(error)}") from error
+
+
+_LOG_IN = "ask for access on its page, then log in: `hf auth login`"
+_WHY = {
+    "GatedRepoError": f"the hub wants its terms accepted; {_LOG_IN}",
+    "RepositoryNotFoundError": f"the hub has no such repository, or a private one; {_LOG_IN}",
+    "RevisionNotFoundError": "the hub has no such revision of it; name another",
+}
+
+
+def _why(error: Exception) -> str:
+    kind = type(error).__name__
+    return _WHY.get(kind, f"the hub cannot be reached ({kind})")

@@ -169,17 +169,7 @@ class Store:
         return f"{name or ''}@{revision}" if revision else name or ""
 
     def _folder_digest(self, folder: Path, leave_out: Collection[str]) -> str:
-        nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
-        patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
-        found = {file for pattern in patterns for file in folder.glob(pattern)}
-        files = sorted(file for file in found if file.name not in leave_out)
-        if not any(file.suffix == ".safetensors" for file in files):
-            why = "no such folder"
-            if folder.is_dir():
-                why = "it holds no .safetensors file"
-            if list(folder.glob("*.bin")) or list(folder.glob("*.pt*")):
-                why = "its weights are pickled, which can run code; convert them to .safetensors"
-            raise ModelError(f"{folder}: not a model: {why}")
+        files = [file for file in model_files(folder) if file.name not in leave_out]
         stats = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
         def make(draft: Path) -> None:
@@ -187,6 +177,21 @@ class Store:
             (draft / "digest").write_text(digest(sums), encoding="utf-8")
 
         return (self.piece("digests", digest(stats), make) / "digest").read_text(encoding="utf-8")
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files of a model's folder that say what it is. Raises ModelError if it holds no model."""
+    nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
+    patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
+    files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
+    if not any(file.suffix == ".safetensors" for file in files):
+        why = "no such folder"
+        if folder.is_dir():
+            why = "it holds no .safetensors file"
+        if list(folder.glob("*.bin")) or list(folder.glob("*.pt*")):
+            why = "its weights are pickled, which can run code; convert them to .safetensors"
+        raise ModelError(f"{folder}: not a model: {why}")
+    return files
 
 
 def read_record(path: Path) -> Record:

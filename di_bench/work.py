@@ -12,7 +12,7 @@ from statistics import fmean
 
 import platformdirs
 
-from di_bench import checkpoint, hub
+from di_bench import checkpoint, copies, hub, manifest
 from di_bench import suite as suites
 from di_bench.asks import Judge
 from di_bench.checkpoint import Checkpoint
@@ -85,8 +85,11 @@ class Work:
         To `plan`, hub models and data need not be here; nothing but `network` asks a hub.
         """
         if reach != "network":
-            hub.settle(None)
+            fetched = manifest.use(store.cache, check=reach == "cache")
         suite = choice.loaded
+        if reach != "network" and fetched:
+            suite = copies.moved(suite, store.cache)
+            methods = [copies.found(name, store.cache) for name in methods]
         given = [name for name in methods if name.startswith(CHECKPOINT)]
         named = [name for name in methods if name not in given]
         files = [MethodFile.find(name) for name in named or (() if given else suite.methods)]
