@@ -74,17 +74,8 @@ def run(
     )
     quiet()
     with plain_errors(), ranks.launched():
-        work = _work(
-            suite,
-            methods,
-            profile,
-            model,
-            seed,
-            set_,
-            results,
-            cache,
-            "cache" if offline else "network",
-        )
+        reach: Reach = "cache" if offline else "network"
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()
         if fresh and ranks.first():
             work.forget()

@@ -9,14 +9,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from di_bench import checkpoint, copies, hub, manifest, nlu
 from di_bench.asks import Tasks
+from di_bench.checkpoint import Checkpoint
 from di_bench.errors import DiBenchError, ModelError
 from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.model import is_folder
-from di_bench.store import Store
+from di_bench.shape import read_json
+from di_bench.store import Store, whole
 from di_bench.suite import Suite
 from di_bench.work import Choice
 
@@ -51,9 +54,15 @@ class Fetcher:
             )
         self.say(f"fetched {where} at {sha[:8]}")
         if (place / checkpoint.ADAPTER).exists():
-            under = checkpoint.described(where, place, "network").under
-            if under and not is_folder(under):
-                self.model(under)
+            self.under(checkpoint.described(where, place, "network"))
+
+    def under(self, adapter: Checkpoint) -> None:
+        """The hub's model that an adapter goes on, held at the revision the adapter names."""
+        if not adapter.under or is_folder(adapter.under):
+            return
+        self.model(adapter.under)
+        name, _, sha = adapter.under.partition("@")
+        hub.hold("models", name, sha, read_json(adapter.path / checkpoint.ADAPTER).get("revision"))
 
     def data(self, suite: Suite) -> None:
         """The corpus, read once: that is what leaves it prepared."""
@@ -73,7 +82,7 @@ class Fetcher:
             tasks.check(suite, Store(self.folder / "results", self.folder))
             self.say(f"fetched the data of lm-eval's tasks: {', '.join(names) or 'of the folder'}")
 
-    def methods(self, names: Sequence[str]) -> Iterator[copies.Copy]:
+    def checkpoints(self, names: Sequence[str]) -> Iterator[copies.Copy]:
         """The local files of checkpoints; those on a hub are fetched."""
         store = Store(self.folder / "results", self.folder)
         for name in names:
@@ -83,11 +92,10 @@ class Fetcher:
             given = checkpoint.identify(name, store, "network")
             if given.id:
                 self.model(f"{given.id}@{given.revision}")
-                hub.pin("models", given.id, name.partition("@")[2] or None)
+                hub.hold("models", given.id, given.revision, name.partition("@")[2] or None)
             else:
                 yield from copies.checkpoint(given)
-                if given.under and not is_folder(given.under):
-                    self.model(given.under)
+                self.under(given)
 
 
 def fetch(asked: Choice, methods: Sequence[str], folder: Path, say: Say) -> str:
@@ -97,47 +105,53 @@ def fetch(asked: Choice, methods: Sequence[str], folder: Path, say: Say) -> str:
     could not be had.
     """
     hub.settle(folder / manifest.HUB, online=True)
-    suite, again = (
-        asked.loaded,
-        _command("fetch", asked, methods, asked.suite, ["--to", str(folder)]),
-    )
-    before = manifest.manifest(folder) if (folder / manifest.NAME).exists() else None
-    if before and (before.suite, before.profile) != (suite.name, suite.profile):
-        raise DiBenchError(
-            f"{folder}: was fetched for {before.suite}, profile {before.profile}; name another one"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / manifest.MARK).write_text(again, encoding="utf-8")
-    for name in manifest.mend(folder):
-        say(f"{name}: was damaged, fetched again")
+    suite = asked.loaded
+    again = _command("fetch", asked, methods, asked.suite, ["--to", str(folder)])
+    _begin(suite, folder, again, say)
+    suite = copies.moved(suite, folder)
+    named = [copies.found(name, folder) for name in (*methods, *suite.methods)]
     work = Fetcher(folder, say)
-    hubs = [
-        n + (f"@{spec.revision}" if n == spec.id and spec.revision else "")
-        for spec in copies.models(suite)
-        for n in (spec.id, spec.target, spec.retain)
-        if n and not is_folder(n)
-    ]
-    for name in dict.fromkeys(hubs):
-        work.tried(lambda name=name: work.model(name))  # type: ignore[misc]  # a bound loop variable
-    named = [*methods, *(name for name in suite.methods if name not in methods)]
-    work.tried(lambda: work.data(suite))
-    work.tried(lambda: work.tasks(suite))
-    work.tried(
-        lambda: copies.copied(
-            [*copies.files(suite, asked.suite, named), *work.methods(named)], folder, say
-        )
-    )
+    for name in _hub_models(suite):
+        work.tried(partial(work.model, name))
+    work.tried(partial(work.data, suite))
+    work.tried(partial(work.tasks, suite))
+    work.tried(lambda: copies.copied([*copies.files(suite, asked.suite, named)], folder, say))
+    work.tried(lambda: copies.copied([*work.checkpoints(named)], folder, say))
     if work.wrong:
-        raise DiBenchError(
-            f"{'; '.join(work.wrong)}; then run `{again}` again: what is here is kept"
-        )
-    made = manifest.write(folder, suite.name, suite.profile)
+        said = "; ".join(work.wrong)
+        raise DiBenchError(f"{said}; then run `{again}` again: what is here is kept")
+    made = manifest.write(folder, suite.name, suite.profile, again)
     (folder / manifest.MARK).unlink()
     size = sum(entry.size for entry in made.files.values()) / 1e6
     say(f"{len(made.files)} files, {size:.1f} MB in {folder}; without network, run:")
     own = Path(asked.suite)
     home = str(folder / copies.SUITES / own.name) if own.suffix else asked.suite
     return _command("run", asked, methods, home, ["--offline", "--cache", str(folder)])
+
+
+def _begin(suite: Suite, folder: Path, again: str, say: Say) -> None:
+    """Mark the folder as not whole, and drop what was damaged in it.
+
+    Raises DiBenchError when another suite has it.
+    """
+    before = manifest.manifest(folder) if (folder / manifest.NAME).exists() else None
+    if before and (before.suite, before.profile) != (suite.name, suite.profile):
+        raise DiBenchError(
+            f"{folder}: was fetched for {before.suite}, profile {before.profile}; name another one"
+        )
+    with whole(folder / manifest.MARK) as draft:
+        draft.write_text(again, encoding="utf-8")
+    for name in manifest.mend(folder):
+        say(f"{name}: was damaged, fetched again")
+
+
+def _hub_models(suite: Suite) -> list[str]:
+    """What a suite takes from a hub, as `id` or `id@revision`, each once."""
+    found = []
+    for spec in copies.models(suite):
+        own = f"{spec.id}@{spec.revision}" if spec.revision else spec.id
+        found += [name for name in (own, spec.target, spec.retain) if name and not is_folder(name)]
+    return list(dict.fromkeys(found))
 
 
 def _command(

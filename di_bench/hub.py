@@ -95,11 +95,16 @@ def pin(kind: Kind, name: str, revision: str | None = None) -> str:
     """
     sha = commit(kind, name, "network", revision)
     assert sha is not None, "only planning leaves it out"
+    hold(kind, name, sha, revision)
+    return sha
+
+
+def hold(kind: Kind, name: str, sha: str, revision: str | None = None) -> None:
+    """Let a revision (main if None) stand for this commit in the cache."""
     if revision != sha:
         ref = repository(kind, name) / "refs" / (revision or "main")
         ref.parent.mkdir(parents=True, exist_ok=True)
         ref.write_text(sha, encoding="utf-8")
-    return sha
 
 
 def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:

@@ -40,6 +40,8 @@ class Manifest(Spec):
     format: Literal[1] = 1
     suite: str
     profile: str
+    command: str
+    """What fetched it."""
     repositories: dict[str, str]
     """`models/org/name` or `datasets/org/name`, `@revision` behind it if it is not main: commit."""
     files: dict[str, Entry]
@@ -63,11 +65,11 @@ def manifest(folder: Path) -> Manifest | None:
         raise StoreError(f"{path}: not a manifest this version can read; fetch again") from error
 
 
-def write(folder: Path, suite: str, profile: str) -> Manifest:
+def write(folder: Path, suite: str, profile: str, command: str) -> Manifest:
     """Name every file that lies there now, and the commits of what came from a hub."""
     files = {name: _entry(folder / name) for name in _named(folder)}
     held = dict(_repositories(folder / HUB / "hub"))
-    made = Manifest(suite=suite, profile=profile, repositories=held, files=files)
+    made = Manifest(suite=suite, profile=profile, command=command, repositories=held, files=files)
     with whole(folder / NAME) as draft:
         draft.write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return made
@@ -85,10 +87,8 @@ def use(cache: Path, *, check: bool = False) -> bool:
     if found and broken:
         (name, wrong), more = broken[0], len(broken) - 1
         wrong += f", and so are {more} more" if more else ""
-        again = f"di-bench fetch {found.suite} --profile {found.profile} --to {cache}"
-        raise StoreError(
-            f"{cache / name}: {wrong}; copy it again, or run `{again}` where there is a network"
-        )
+        again = f"run `{found.command}` again where there is a network"
+        raise StoreError(f"{cache / name}: {wrong}; copy it again, or {again}")
     return found is not None
 
 

@@ -14,8 +14,8 @@ SuiteArg = Annotated[str, typer.Argument(help="A packaged suite (`tofu`) or a YA
 MethodsArg = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Packaged methods (`di`), .py files, or `checkpoint:PATH` (or `:ID@REVISION`): a model "
-        "unlearned elsewhere. The suite's own when left out."
+        help="Packaged methods (`di`), .py files, or a model unlearned elsewhere "
+        "(`checkpoint:FOLDER`, `checkpoint:ID@REVISION`). The suite's own when left out."
     ),
 ]
 Results = Annotated[Path, typer.Option(help="Where records are kept.")]
