@@ -83,9 +83,9 @@ def use(cache: Path, *, check: bool = False) -> bool:
     """
     found = manifest(cache)
     hub.settle(cache / HUB if found else None)
-    broken = list(_broken(cache, found)) if found and check else []
-    if found and broken:
-        (name, wrong), more = broken[0], len(broken) - 1
+    wrongs = list(broken(cache, found)) if found and check else []
+    if found and wrongs:
+        (name, wrong), more = wrongs[0], len(wrongs) - 1
         wrong += f", and so are {more} more" if more else ""
         again = f"run `{found.command}` again where there is a network"
         raise StoreError(f"{cache / name}: {wrong}; copy it again, or {again}")
@@ -95,17 +95,17 @@ def use(cache: Path, *, check: bool = False) -> bool:
 def mend(folder: Path) -> list[str]:
     """Drop what is not as it was fetched, so that it is fetched again. Returns its names."""
     found = manifest(folder) if (folder / NAME).exists() else None
-    broken = [name for name, _ in _broken(folder, found)] if found else []
-    for name in broken:
+    names = [name for name, _ in broken(folder, found)] if found else []
+    for name in names:
         path = folder / name
         if Path(name).parts[:2] == (HUB, "datasets"):  # of a prepared data set all files belong
             shutil.rmtree(path.parent, ignore_errors=True)
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-    return broken
+    return names
 
 
-def _broken(folder: Path, found: Manifest) -> Iterator[tuple[str, str]]:
+def broken(folder: Path, found: Manifest) -> Iterator[tuple[str, str]]:
     """Each file that is missing or changed, and in which way."""
     stamps = folder / STAMPS
     try:
