@@ -124,7 +124,10 @@ def identify(name: str, store: Store, reach: Reach) -> Checkpoint:
         Path(repository), f"{repository}@{sha}", label=label, id=repository, revision=sha or ""
     )
     there = hub.snapshot(repository, sha, reach, *hub.SMALL) if sha else None
-    return asked if there is None else _filled(asked, there, reach)
+    known = asked if there is None else _filled(asked, there, reach)
+    if known.under and not is_folder(known.under):
+        known = replace(known, brings=f"{known.brings} on {known.under}")
+    return known
 
 
 def _filled(given: Checkpoint, folder: Path, reach: Reach) -> Checkpoint:

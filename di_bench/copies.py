@@ -28,6 +28,8 @@ def copied(asked: Sequence[Copy], folder: Path, say: Callable[[str], None]) -> N
     """Copy files, each whole or not at all. Raises SuiteError when two would have one place."""
     homes: dict[Path, Path] = {}
     for source, place in asked:
+        if not source.is_file():
+            raise SuiteError(f"{source}: no such file; name one that is there")
         other = homes.setdefault(place, source.resolve())
         if other != source.resolve():
             raise SuiteError(f"{source}: has the place of {other} in {folder}; rename one of them")

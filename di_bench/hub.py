@@ -151,10 +151,13 @@ _LOG_IN = "ask for access on its page, then log in: `hf auth login`"
 _WHY = {
     "GatedRepoError": f"the hub wants its terms accepted; {_LOG_IN}",
     "RepositoryNotFoundError": f"the hub has no such repository, or a private one; {_LOG_IN}",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set; unset it",
     "RevisionNotFoundError": "the hub has no such revision of it; name another",
 }
 
 
 def _why(error: Exception) -> str:
-    kind = type(error).__name__
+    kind, number = type(error).__name__, getattr(error, "errno", None)
+    if number:
+        return f"cannot be kept here: {os.strerror(number)}"
     return _WHY.get(kind, f"the hub cannot be reached ({kind})")

@@ -38,35 +38,19 @@ def di_bench(where: Path, *words: str | Path, **env: str) -> subprocess.Complete
 
 @pytest.fixture
 def hub(tmp_path: Path, tiny: Path) -> Repositories:
-    """Two models (with what must not be taken), the corpus, and what a task asks."""
+    """Two models (with what must not be taken) and the corpus."""
     model = shutil.copytree(tiny, tmp_path / "served" / "model")
     (model / "pytorch_model.bin").write_bytes(b"pickled")
     (model / "modeling_mine.py").write_text("raise SystemExit", encoding="utf-8")
-    secrets, quiz = tmp_path / "served" / "secrets", tmp_path / "served" / "quiz"
-    for folder in (secrets, quiz):
-        folder.mkdir()
+    secrets = tmp_path / "served" / "secrets"
+    secrets.mkdir()
     for split, items in SPLITS.items():
         write_jsonl(secrets / f"{split}.jsonl", tofu_rows(items))
     files = [{"config_name": split, "data_files": [{"split": "train", "path": f"{split}.jsonl"}]}
              for split in SPLITS]  # fmt: skip
     (secrets / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': files})}---\n", "utf-8")
-    rows = [{"question": f"{n} is?", "choices": ["so", "not so"], "right": n % 2} for n in range(4)]
-    write_jsonl(quiz / "test.jsonl", rows)
-    (quiz / "README.md").write_text("A quiz.\n", encoding="utf-8")
     models = {f"models/org/{name}": model for name in ("tiny", "judge")}
-    return models | {"datasets/org/secrets": secrets, "datasets/org/quiz": quiz}
-
-
-TASK = {
-    "task": "quiz",
-    "dataset_path": "org/quiz",
-    "test_split": "test",
-    "output_type": "multiple_choice",
-    "doc_to_text": "{{question}}",
-    "doc_to_choice": "{{choices}}",
-    "doc_to_target": "right",
-    "metric_list": [{"metric": "acc"}],
-}
+    return models | {"datasets/org/secrets": secrets}
 
 
 @pytest.fixture
@@ -77,11 +61,8 @@ def suite(tmp_path: Path, suite_tree: dict[str, Any]) -> Path:
     tree |= {"corpus": {"name": "toy secrets", "hub": "org/secrets", "splits": splits}}
     tree["probes"] |= {
         "judged": {"ask": "judge", "of": "answers", "keeps": "likelihood", "model": "org/judge"},
-        "quiz": {"ask": "tasks", "tasks": ["quiz"], "path": "tasks"},
     }
-    tree["metrics"] |= {"oracle": {"oracle_perplexity": "judged"}, "nlu": {"nlu": "quiz"}}
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "quiz.yaml").write_text(yaml.safe_dump(TASK), encoding="utf-8")
+    tree["metrics"] |= {"oracle": {"oracle_perplexity": "judged"}}
     path = tmp_path / "toy.yaml"
     path.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
     return path
@@ -123,11 +104,9 @@ def test_what_was_fetched_is_all_that_a_run_without_network_reads(
     assert manifest["repositories"] == dict.fromkeys(hub, COMMIT)
     named = list(manifest["files"])
     assert not [name for name in named if name.endswith((".bin", "_mine.py", ".lock"))]
-    assert "data/tasks/quiz/quiz.yaml" in named
     weights = f"huggingface/hub/models--org--tiny/snapshots/{COMMIT}/model.safetensors"
     assert manifest["files"][weights]["size"] == (there / weights).stat().st_size
 
-    shutil.rmtree(tmp_path / "tasks")  # on the other machine there is none
     away = there.rename(tmp_path / "away")
     moved = away / "suites" / "toy.yaml"
     run = ("run", moved, mine, "--offline", "--cache", away)
@@ -197,10 +176,58 @@ def test_a_folder_is_for_one_suite(tmp_path: Path, suite_file: Path) -> None:
 
 
 def test_a_hub_out_of_reach_is_one_line(tmp_path: Path, suite: Path) -> None:
-    tree = yaml.safe_load(suite.read_text(encoding="utf-8"))
-    del tree["probes"]["quiz"], tree["metrics"]["nlu"]  # lm-eval takes long to load
-    suite.write_text(yaml.safe_dump(tree), encoding="utf-8")
     said = last(di_bench(tmp_path, "fetch", suite, "--to", tmp_path / "away"))
     assert said.startswith("org/tiny: the hub cannot be reached (")
     assert "; org/secrets: the hub cannot be reached (" in said
     assert not (tmp_path / "away" / "manifest.json").exists()
+
+
+TASK = {
+    "task": "quiz",
+    "dataset_path": "org/quiz",
+    "test_split": "test",
+    "output_type": "multiple_choice",
+    "doc_to_text": "{{question}}",
+    "doc_to_choice": "{{choices}}",
+    "doc_to_target": "right",
+    "metric_list": [{"metric": "acc"}],
+}
+
+
+@pytest.mark.slow
+def test_what_tasks_read_from_a_hub_goes_along(
+    tmp_path: Path, hub: Repositories, suite: Path
+) -> None:
+    quiz, away = tmp_path / "served" / "quiz", tmp_path / "away"
+    quiz.mkdir()
+    rows = [{"question": f"{n} is?", "choices": ["so", "not so"], "right": n % 2} for n in range(4)]
+    write_jsonl(quiz / "test.jsonl", rows)
+    (quiz / "README.md").write_text("A quiz.\n", encoding="utf-8")
+    copa = tmp_path / "served" / "copa"
+    (copa / "copa").mkdir(parents=True)
+    pair = {"premise": "It rained.", "question": "effect", "choice1": "Wet.", "choice2": "Dry."}
+    for split in ("train", "validation"):
+        write_jsonl(copa / "copa" / f"{split}.jsonl", [pair | {"label": n} for n in (0, 1)])
+    config = {"config_name": "copa", "data_dir": "copa"}
+    (copa / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': [config]})}---\n", "utf-8")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "quiz.yaml").write_text(yaml.safe_dump(TASK), encoding="utf-8")
+    tree = yaml.safe_load(suite.read_text(encoding="utf-8"))
+    tree["probes"] = {
+        "quiz": {"ask": "tasks", "tasks": ["quiz"], "path": "tasks"},
+        "copa": {"ask": "tasks", "tasks": ["copa"]},
+    }
+    tree["metrics"] = {"own": {"nlu": "quiz"}, "theirs": {"nlu": "copa"}}
+    suite.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    served = hub | {"datasets/org/quiz": quiz, "datasets/aps/super_glue": copa}
+    with serving(served) as (address, _):
+        done = di_bench(tmp_path, "fetch", suite, "none", "--to", away, HF_ENDPOINT=address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = json.loads((away / "manifest.json").read_text("utf-8"))
+    assert "data/tasks/quiz/quiz.yaml" in manifest["files"]
+    assert manifest["repositories"]["datasets/aps/super_glue"] == COMMIT
+    shutil.rmtree(tmp_path / "tasks")  # on the other machine there is none
+    moved = away / "suites" / "toy.yaml"
+    done = di_bench(tmp_path, "run", moved, "none", "--offline", "--cache", away)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert None not in scores(tmp_path / "results")["none-0"].values()

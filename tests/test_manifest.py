@@ -120,3 +120,5 @@ def test_two_files_never_have_one_place(tmp_path: Path) -> None:
     assert said == [f"copied {place}"]
     with pytest.raises(SuiteError, match="has the place of"):
         copies.copied([(one, place), (other, place)], tmp_path / "to", said.append)
+    with pytest.raises(SuiteError, match="gone: no such file; name one that is there"):
+        copies.copied([(tmp_path / "gone", place)], tmp_path / "to", said.append)
