@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from di_bench import manifest
 from di_bench.errors import DiBenchError, plain
+from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
     Cache,
@@ -30,7 +31,7 @@ from di_bench.options import (
 )
 from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder
+from di_bench.work import Choice, Work, cache_folder
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",
@@ -64,24 +65,16 @@ def run(
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
 
-    if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    with plain_errors():
+        if offline:  # before a launcher's libraries are imported
+            manifest.use(cache or cache_folder())
     logging.basicConfig(
         level=logging.INFO if ranks.first() else logging.ERROR, format="%(message)s"
     )
     quiet()
     with plain_errors(), ranks.launched():
-        work = _work(
-            suite,
-            methods,
-            profile,
-            model,
-            seed,
-            set_,
-            results,
-            cache,
-            "cache" if offline else "network",
-        )
+        reach: Reach = "cache" if offline else "network"
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()
         if fresh and ranks.first():
             work.forget()
@@ -255,31 +248,9 @@ def check(
     with plain_errors():
         mine, theirs = gate.load(candidate), gate.load(against)
         findings = gate.check(mine, theirs, tolerance, leave_out or ())
-        for f in findings:
-            if f.verdict != "same":
-                numbers = (
-                    ""
-                    if f.candidate is None or f.reference is None
-                    else f"{f.reference:.4g} -> {f.candidate:.4g}"
-                )
-                typer.echo(
-                    "  ".join(
-                        filter(None, (f.verdict, f.model, f.method, f.column, numbers, f.why))
-                    )
-                )
-        count = {
-            v: sum(f.verdict == v for f in findings)
-            for v in ("same", "better", "worse", "not comparable")
-        }
-        typer.echo(
-            ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-            + f" (tolerance {tolerance:g})"
-            + (f"; left out: {', '.join(leave_out)}" if leave_out else "")
-        )
-        if count["worse"]:
-            raise typer.Exit(1)
-        if count["not comparable"]:
-            raise typer.Exit(2)
+        typer.echo("\n".join(gate.lines(findings, tolerance, leave_out or ())))
+        if code := gate.exit_code(findings):
+            raise typer.Exit(code)
 
 
 @app.command()
@@ -334,12 +305,13 @@ def grade(
     cache: Cache = None,
 ) -> None:
     """Score stored transcripts again, without training or asking."""
-    from di_bench.pipeline import Pipeline
     from di_bench.runner import quiet
 
     quiet()
     with plain_errors():
         work = _work(suite, methods, profile, model, seed, set_, results, cache, "cache")
+        from di_bench.pipeline import Pipeline  # its libraries read what was just settled
+
         ready = [run for run in work.runs if work.answered(run)]
         pipeline = Pipeline(work.store)
         for each in ready:
@@ -357,6 +329,30 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
 
     with plain_errors():
         typer.echo(getattr(listing, what.value)())
+
+
+@app.command()
+def fetch(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    set_: Changes = None,
+    *,
+    to: Annotated[Path, typer.Option(help="The folder to fill; --cache on the other machine.")],
+) -> None:
+    """Collect what a suite needs from elsewhere, for a machine without network.
+
+    Models, data sets, and the local files that the suite and the methods name. A fetch that was
+    killed goes on. The last line is the command to run there.
+    """
+    from di_bench.fetch import fetch as collect
+    from di_bench.runner import quiet
+
+    quiet()
+    with plain_errors():
+        choice = Choice(suite, profile, model or (), (), set_ or ())
+        typer.echo(collect(choice, methods or (), to, typer.echo))
 
 
 @new.command()

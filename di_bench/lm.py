@@ -58,17 +58,17 @@ class LM:
         dtype: str,
         revision: str | None = None,
         four_bits: bool = False,
+        words: Any = None,  # noqa: ANN401 - a tokenizer
     ) -> LM:
         """A checkpoint by hub id or folder, on the best device there is. Safetensors only.
 
-        `four_bits` squeezes its linear layers to NF4; an adapter on them can be trained.
+        `four_bits` squeezes its linear layers to NF4; an adapter on them can be trained. `words` is
+        the tokenizer of a checkpoint that has none of its own.
         Raises ModelError when it cannot be reached or loaded safely.
         """
         name = str(Path(source).expanduser() if str(source).startswith("~") else source)
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                name, revision=revision, trust_remote_code=False
-            )
+            words = words or tokenizer(name, revision)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 name,
                 revision=revision,
@@ -84,13 +84,13 @@ class LM:
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
-        if tokenizer.eos_token_id is None:
+        if words.eos_token_id is None:
             raise ModelError(
                 f"{name}: its tokenizer has no end token, so no answer could end; set "
                 "`eos_token` in its tokenizer_config.json"
             )
         for how in ("is_local", "local_files_only"):  # how it was reached is no part of it
-            tokenizer.init_kwargs.pop(how, None)
+            words.init_kwargs.pop(how, None)
         model, found = loaded
         if missing := sorted(found["missing_keys"]):  # they would be drawn at random
             raise ModelError(f"{name}: the checkpoint has no {missing[0]}; give a whole one")
@@ -100,7 +100,7 @@ class LM:
         small = sum(p.numel() for p in model.parameters()) < SMALL
         torch.set_num_threads(1 if small else cores())
         placed = model if four_bits else model.to(device())
-        return cls(placed.eval(), tokenizer, template)
+        return cls(placed.eval(), words, template)
 
     @property
     def device(self) -> torch.device:
@@ -269,6 +269,12 @@ def parameters(source: str, revision: str | None = None) -> int | None:
     except Exception:  # noqa: BLE001 - configs fail in any way; loading says what is wrong
         return None
     return sum(int(p.numel()) for p in model.parameters())
+
+
+def tokenizer(name: str, revision: str | None = None) -> Any:  # noqa: ANN401 - a tokenizer
+    """The tokenizer of a checkpoint. Raises OSError or ValueError when it has none."""
+    loaded: Any = AutoTokenizer
+    return loaded.from_pretrained(name, revision=revision, trust_remote_code=False)
 
 
 def _four_bits(dtype: str) -> dict[str, Any]:

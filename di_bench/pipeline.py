@@ -16,6 +16,7 @@ from pathlib import Path
 
 from di_bench import asking, gradient, judging, probe, recording, tasks
 from di_bench.asks import Gradient, Judge, Read, Tasks, Write
+from di_bench.checkpoint import Checkpoint
 from di_bench.errors import DiBenchError, DivergedError, EarlierError, plain
 from di_bench.lm import LM
 from di_bench.metrics.metric import ItemScore, Score
@@ -37,6 +38,8 @@ class Pipeline(Workshop):
     def check(self, run: Run) -> None:
         """Raise DiBenchError for settings that do not fit, before the first hour of work."""
         run.method.load(run.settings)
+        if isinstance(run.method, Checkpoint):
+            run.method.here()
         if run.suite.peft:
             run.suite.peft.check()
         for name, judge in run.judges.items():

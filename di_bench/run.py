@@ -58,7 +58,7 @@ class Run:
     @cached_property
     def variant(self) -> str:
         """What --set changed in it: such a cell never takes the place of the suite's own."""
-        fixed = self.method.name in (NONE, RETRAIN)
+        fixed = self.method.name in (NONE, RETRAIN) or bool(self.method.brings)
         said = []
         for (key, *rest), value in sorted(self.suite.changed):
             if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
@@ -129,7 +129,8 @@ class Run:
     @property
     def trials(self) -> int:
         """How many trials its settings came from; 0 where tuning gave none of them."""
-        return self.method.tuned.trials(self.base.id) if self.suite.tuned else 0
+        tuned = self.suite.tuned and not self.method.brings
+        return self.method.tuned.trials(self.base.id) if tuned else 0
 
     def watched(self, name: str) -> str:
         """The split that stands for a kind of held-out text. Raises SuiteError when none does."""
@@ -147,6 +148,9 @@ class Run:
             return self.target.key
         if self.method.name == RETRAIN:
             return self.gold.key
+        if self.method.brings:
+            under = self.target.key if self.method.on_target else self.base.key
+            return digest("checkpoint", self.method.brings, under)
         peft = self.suite.peft.model_dump(mode="json") if self.suite.peft else None
         refusals = digest(self.corpus.refusals)
         watched = self.corpus.digest([self.watched(name) for name in self.method.watches])

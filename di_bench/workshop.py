@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from di_bench import adapt, grow, ranks, world
+from di_bench import adapt, grow, outside, ranks, world
+from di_bench.checkpoint import Checkpoint
 from di_bench.errors import DivergedError, EarlierError, MethodError
 from di_bench.fit import Fitter
 from di_bench.lineage import Grown, base_key, pretrain_recipe
@@ -124,6 +125,8 @@ class Workshop:
         """The model after the method, and its cost kept beside it."""
         if run.method.name in (NONE, RETRAIN):
             return self.grown(run, run.gold if run.method.name == RETRAIN else run.target)
+        if isinstance(run.method, Checkpoint):
+            return outside.load(run.method, run, self.store, lambda: self.grown(run, run.target))
         start = self.start(run)
         reset_peak_memory()
         lm = adapt.trainable(start, run.suite.peft, run.seed)
