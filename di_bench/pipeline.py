@@ -17,18 +17,20 @@ from functools import partial
 from pathlib import Path
 
 from di_bench import adapt, asking, gradient, grow, judging, probe, ranks, recording, tasks, world
-from di_bench.asks import Gradient, Judge, Read, Tasks, Write
+from di_bench.asks import Gradient, Judge, OfItems, Read, Tasks, Write
 from di_bench.corpus import TRAINED
-from di_bench.errors import DiBenchError, DivergedError, plain
+from di_bench.errors import CorpusError, DiBenchError, DivergedError, plain
 from di_bench.fit import Fitter
 from di_bench.lineage import Grown, base_key, pretrain_recipe
-from di_bench.lm import LM
+from di_bench.lm import LM, tokens_of
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.metrics.metric import ItemScore, Score
 from di_bench.model import is_folder
+from di_bench.ondisk import joined
 from di_bench.record import Record
 from di_bench.run import Run
+from di_bench.size import size
 from di_bench.store import Store
 from di_bench.template import Template
 from di_bench.transcript import Rows, read_rows, write_rows
@@ -59,6 +61,7 @@ class Pipeline:
             if isinstance(asked, Judge):
                 judging.check(judge.spec, asked)
         tasks.check(run.suite, self.store)
+        _check_ids(run)
 
     def base(self, run: Run) -> LM:
         """The model everything starts from."""
@@ -102,7 +105,7 @@ class Pipeline:
         say = partial(self.watch, f"{run.base.name} memorises ({what}, seed {grown.seed})")
 
         def make(draft: Path) -> None:
-            items = [item for name in grown.splits for item in run.corpus[name]]
+            items = joined([run.corpus[name] for name in grown.splits])
             room = run.suite.max_tokens
             piece = partial(_inside, draft)
             splits = {"forget": items} | ({"retain": world.pretraining()} if spec.builtin else {})
@@ -272,6 +275,21 @@ class Pipeline:
         )
         self.store.keep(run, record, {})
         return record
+
+
+def _check_ids(run: Run) -> None:
+    """Raise CorpusError for ready token ids that the model does not know."""
+    spec, asked = run.base.spec, run.suite.probes.values()
+    splits = [*TRAINED, *(probe.split for probe in asked if isinstance(probe, OfItems))]
+    token, item = max(run.corpus.largest(split) for split in splits)
+    if token < 0:
+        return
+    known = size(spec.id).vocabulary if spec.builtin else tokens_of(spec.id, spec.revision)
+    if token >= known:
+        raise CorpusError(
+            f"{run.corpus.name}: item {item!r} holds token id {token} and {run.base.id} knows ids "
+            f"below {known}; ready ids need the model whose tokenizer made them: --model"
+        )
 
 
 def _inside(draft: Path, name: str, make: Callable[[Path], None]) -> Path:
