@@ -6,7 +6,7 @@ from typing import overload
 
 from di_bench.template import Encoded
 
-HELD = 16_384
+HELD = 4_096
 """So many texts of a split are encoded at once and held."""
 KEPT = 1_024
 """Of more than those, so many are kept that were asked for last."""

@@ -1,7 +1,7 @@
 """What a method may ask of a run beside training: focus, answers of its own, stop rules."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
