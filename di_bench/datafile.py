@@ -48,10 +48,10 @@ def file_rows(path: Path) -> Iterator[Mapping[str, Any]]:
             )
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path, buffering: int = -1) -> IO[bytes]:
     """A file to read bytes from. Raises CorpusError when there is none."""
     try:
-        return path.open("rb")
+        return path.open("rb", buffering)
     except OSError as error:
         raise unreadable(path, error) from error
 

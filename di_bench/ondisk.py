@@ -81,7 +81,7 @@ class OnDisk(Lazy):
         """An item, read now. Raises CorpusError when the file is not what it was."""
         row, length = self.places.rows[at], self.places.lengths[at]
         if self._file is None:
-            self._file = opened(self.path)
+            self._file = opened(self.path, buffering=0)  # a buffer may hold what is no more
             weakref.finalize(self, self._file.close)
         try:
             self._file.seek(self.places.starts[at])
