@@ -119,7 +119,8 @@ def half_known(documents: NDArray[np.int64], tmp_path_factory: pytest.TempPathFa
     """A tiny model of GPT-2's vocabulary that knows which token followed which in these rows."""
     torch.manual_seed(0)
     config = GPT2Config(n_positions=256, n_embd=64, n_layer=1, n_head=1, tie_word_embeddings=False)
-    model: Any = GPT2LMHeadModel(config).eval()
+    made: Any = GPT2LMHeadModel
+    model = made(config).eval()
     ids = torch.tensor(documents)
     with torch.no_grad():
         for name, weight in model.named_parameters():

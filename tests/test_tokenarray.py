@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from di_bench.cli import app
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError
 from di_bench.source import CorpusSpec
@@ -92,3 +95,25 @@ def test_what_is_no_array_is_never_unpickled(tmp_path: Path) -> None:
         opened(tmp_path, "c.npy")
     with pytest.raises(CorpusError, match=r"gone\.npy: cannot be read: No such file"):
         opened(tmp_path, "gone.npy")
+
+
+def test_ids_beyond_the_models_vocabulary_are_one_line_before_any_training(
+    suite_file: Path, folders: list[str]
+) -> None:
+    rows = np.arange(60).reshape(6, 10)
+    rows[4, 7] = 257  # the byte model knows 257 tokens
+    save(suite_file.parent / "data", ids=rows)
+    splits = {
+        name: {"arrays": ["ids.npy"], "skip": at, "limit": 2}
+        for at, name in zip((0, 2, 4), ("forget", "retain", "holdout"), strict=True)
+    }
+    tree = yaml.safe_load(suite_file.read_text(encoding="utf-8"))
+    for name in splits:
+        tree["corpus"]["splits"][name] = splits[name]
+    suite_file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    done = CliRunner().invoke(app, ["run", str(suite_file), "--workers", "1", *folders])
+    assert done.exit_code == 2, done.output
+    said = " ".join(done.output.split())
+    assert "toy secrets: item 'ids/5' holds token id 257 and tiny-" in said
+    assert "knows ids below 257; ready ids need the model whose tokenizer made them" in said
+    assert not list(Path(folders[3]).rglob("*.safetensors"))
