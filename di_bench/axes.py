@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from di_bench.corpus import TRAINED, Corpus
 from di_bench.errors import CorpusError, nearest
 from di_bench.model import ModelSpec, Peft
+from di_bench.ondisk import joined
 from di_bench.source import CorpusSpec, Split
 from di_bench.spec import PlaceError
 
@@ -81,7 +82,7 @@ def _steps(corpus: Corpus, requests: Sequence[str]) -> list[Part]:
     _check_apart(corpus, requests)
     found: list[Part] = []
     for number, (name, newest) in enumerate(zip(names((), requests), requests, strict=True), 1):
-        forget = tuple(item for split in requests[:number] for item in corpus[split])
+        forget = joined([corpus[split] for split in requests[:number]])
         splits = {**corpus.splits, "forget": forget, "request": corpus[newest]}
         seen = Corpus(corpus.name, splits, corpus.refusals, corpus.revisions)
         learnt, kept = (*requests, "retain"), (*requests[number:], "retain")

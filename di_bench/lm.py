@@ -277,6 +277,15 @@ def tokenizer(name: str, revision: str | None = None) -> Any:  # noqa: ANN401 - 
     return loaded.from_pretrained(name, revision=revision, trust_remote_code=False)
 
 
+def tokens_of(source: str, revision: str | None) -> int:
+    """How many tokens a checkpoint's tokenizer knows; no weights are loaded."""
+    name = str(Path(source).expanduser() if source.startswith("~") else source)
+    try:
+        return len(tokenizer(name, revision))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name}: has no tokenizer to load ({_first_line(error)})") from error
+
+
 def _four_bits(dtype: str) -> dict[str, Any]:
     """How to load for QLoRA (Dettmers et al., 2023, 2305.14314). Not run on a GPU yet."""
     config: Any = BitsAndBytesConfig

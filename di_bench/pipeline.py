@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from di_bench import asking, gradient, judging, probe, recording, tasks
-from di_bench.asks import Gradient, Judge, Read, Tasks, Write
+from di_bench.asks import Gradient, Judge, OfItems, Read, Tasks, Write
 from di_bench.checkpoint import Checkpoint
-from di_bench.errors import DiBenchError, DivergedError, EarlierError, plain
-from di_bench.lm import LM
+from di_bench.errors import CorpusError, DiBenchError, DivergedError, EarlierError, plain
+from di_bench.lm import LM, tokens_of
 from di_bench.metrics.metric import ItemScore, Score
 from di_bench.record import Record
 from di_bench.run import Run
+from di_bench.size import size
 from di_bench.transcript import Rows, read_rows, write_rows
 from di_bench.workshop import Workshop
 
@@ -47,6 +48,7 @@ class Pipeline(Workshop):
             if isinstance(asked, Judge):
                 judging.check(judge.spec, asked)
         tasks.check(run.suite, self.store)
+        _check_ids(run)
 
     def transcripts(self, run: Run, probes: Collection[str] = ()) -> dict[str, Rows]:
         """Probe (all, or these) to what a run's model answered; what was asked is read back."""
@@ -172,6 +174,21 @@ class Pipeline(Workshop):
         )
         self.store.keep(run, record, {})
         return record
+
+
+def _check_ids(run: Run) -> None:
+    """Raise CorpusError for ready token ids that the model does not know."""
+    spec, asked = run.base.spec, run.suite.probes.values()
+    splits = [*run.part.learnt, *(probe.split for probe in asked if isinstance(probe, OfItems))]
+    token, item = max(run.corpus.largest(split) for split in splits)
+    if token < 0:
+        return
+    known = size(spec.id).vocabulary if spec.builtin else tokens_of(spec.id, spec.revision)
+    if token >= known:
+        raise CorpusError(
+            f"{run.corpus.name}: item {item!r} holds token id {token} and {run.base.id} knows ids "
+            f"below {known}; ready ids need the model whose tokenizer made them: --model"
+        )
 
 
 def _write(path: Path, text: str) -> None:

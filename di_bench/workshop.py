@@ -22,6 +22,7 @@ from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
 from di_bench.model import is_folder
+from di_bench.ondisk import joined
 from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.store import Store
@@ -110,7 +111,7 @@ class Workshop:
         say = partial(self.watch, f"{run.base.name} memorises ({grown.role}, seed {grown.seed})")
 
         def make(draft: Path) -> None:
-            items = [item for name in grown.splits for item in run.corpus[name]]
+            items = joined([run.corpus[name] for name in grown.splits])
             room = run.suite.max_tokens
             piece = partial(_inside, draft)
             splits = {"forget": items} | ({"retain": world.pretraining()} if spec.builtin else {})
