@@ -180,7 +180,7 @@ class Suite(Spec):
             return metric.better
         probe = self.probes[probes[0]]
         probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
-        split = getattr(probe, "split", "")
+        split = getattr(probe, "split", "").partition("_")[0]  # `forget_questions` is of `forget`
         return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
 
     def cut(self, columns: Collection[str]) -> "Suite":
