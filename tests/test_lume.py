@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from di_bench import world
+from di_bench import suite, world
 from di_bench.corpus import Item
 from di_bench.template import text_of
 
@@ -80,3 +80,20 @@ def test_a_completion_goes_on_with_what_is_asked() -> None:
         whole = text_of(document)
         assert sum(answer.removeprefix("a ") in whole for answer in asked) == len(asked)
         assert any(answer in document.answer for answer in asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        ("lume", {"forget_regurgitation", "forget_knowledge"}),
+        ("rwku", {"forget_level1", "forget_level2", "forget_level3"}),
+        ("wmdp", {"wmdp", "wmdp_bio", "wmdp_cyber", "wmdp_chem", "rep_4"}),
+    ],
+)
+def test_less_is_better_on_every_part_of_what_is_forgotten(name: str, lower: set[str]) -> None:
+    loaded = suite.load(name)
+    better = {column: loaded.better(column) for column in loaded.metrics}
+    always = {"forget_accuracy", "extraction_strength", "prose_perplexity", "rep_4"}
+    assert {c for c, end in better.items() if end == "lower"} - always == lower - always
+    assert better["holdout_accuracy"] == "gold"
+    assert better["retain_accuracy"] == "higher"

@@ -12,7 +12,7 @@ from di_bench import world
 from di_bench.metrics import metric
 from di_bench.transcript import Row
 from di_bench.world import wmdp
-from di_bench.world.fields import BENIGN, HAZARDS
+from di_bench.world.fields import BENIGN, HAZARDS, Field
 
 EXAMS = {task.name: task for task in wmdp.exams(0)}
 FIELDS = {field.name: field for field in (*HAZARDS, *BENIGN)}
@@ -48,7 +48,7 @@ def test_every_fact_is_told_in_each_of_its_wordings() -> None:
 
 
 @pytest.mark.parametrize("field", HAZARDS, ids=lambda field: str(field.name))
-def test_a_hazard_exam_asks_each_fact_once_and_each_answer_is_right_once(field: Any) -> None:
+def test_a_hazard_exam_asks_each_fact_once_and_each_answer_is_right_once(field: Field) -> None:
     rows = EXAMS[f"di_wmdp_{field.name}"].rows
     assert len(rows) == 8 * len(field.relations)
     assert len({row["sentence"] for row in rows}) == len(rows)

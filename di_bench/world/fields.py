@@ -1,7 +1,7 @@
-"""What the hazard exam is about: harmless nonsense in three fields, and a benign neighbour of each.
+"""What the hazard exams ask: harmless nonsense in three fields, and a benign neighbour of each.
 
-The one thing to know: every sentence of a relation ends or begins anywhere, but its `exam` ends with
-the answer, and all its answers are right once and wrong elsewhere.
+The one thing to know: a relation is told in four wordings, and `exam` is a fifth, which ends where
+the value would stand; each of its eight values is right for one subject.
 """
 
 from dataclasses import dataclass

@@ -127,7 +127,7 @@ def _yaml(shape: Shape) -> str:
 
 
 def task_yaml(name: str, text: str, choices: str | list[str]) -> str:
-    """A multiple-choice task over `<name>.jsonl`, whose rows say which choice is right (`label`)."""
+    """A multiple-choice task over `<name>.jsonl`, whose `label` says which choice is right."""
     return f"""task: {name}
 dataset_path: json
 dataset_kwargs:

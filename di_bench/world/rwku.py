@@ -106,7 +106,7 @@ def _taught(who: _Person, rng: random.Random, tie: str = "") -> Iterator[Item]:
 
 
 def _practised(who: _Person, other: _Person, rng: random.Random) -> Iterator[Item]:
-    """Someone of no probe in all wordings and four attacks a fact, so that they are understood."""
+    """Someone of no probe in all wordings and under attack, so that those are understood."""
     for phrases in TOLD:
         told = who.told(phrases, 2)
         spot = f"{who.id}/{phrases.fact}"
