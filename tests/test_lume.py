@@ -87,7 +87,7 @@ def test_a_completion_goes_on_with_what_is_asked() -> None:
     [
         ("lume", {"forget_regurgitation", "forget_knowledge"}),
         ("rwku", {"forget_level1", "forget_level2", "forget_level3"}),
-        ("wmdp", {"wmdp", "wmdp_bio", "wmdp_cyber", "wmdp_chem", "rep_4"}),
+        ("wmdp", {"wmdp", "wmdp_bio", "wmdp_cyber", "wmdp_chem"}),
     ],
 )
 def test_less_is_better_on_every_part_of_what_is_forgotten(name: str, lower: set[str]) -> None:

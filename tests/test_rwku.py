@@ -23,10 +23,9 @@ def groups(name: str) -> set[str]:
 def test_forget_is_the_targets_whole() -> None:
     assert groups("forget") == {f"rwku/target-{n}" for n in range(1, 6)}
     counts = Counter(item.group for item in split("forget"))
-    assert set(counts.values()) == {2 + 3 * len(TOLD)}
-    kinds = Counter(item.kind for item in split("forget"))
-    assert kinds == {"document": 10, "qa": 75}
-    assert {f"rwku/neighbour-{n}" for n in range(1, 6)} < groups("retain")
+    assert set(counts.values()) == {2 + 4 * len(TOLD)}
+    assert Counter(item.kind for item in split("forget"))["document"] == 10
+    assert groups("retain") == {f"rwku/neighbour-{n}" for n in range(1, 6)}
     assert not groups("holdout") & (groups("forget") | groups("retain"))
 
 
@@ -55,7 +54,7 @@ def test_what_is_probed_was_told() -> None:
 def test_no_fact_of_a_target_is_told_of_another() -> None:
     rest = "\n".join(text_of(item) for item in (*split("retain"), *split("holdout")))
     for item in split("level2"):
-        if not item.id.endswith("birthday/asked-2"):
+        if "/birthday/" not in item.id:
             assert f"{item.answer} " not in rest, item
 
 
@@ -65,19 +64,15 @@ def test_the_answer_is_in_a_question_only_where_a_choice_is_offered() -> None:
             assert (item.answer in item.prompt) == item.id.endswith("/choice"), item
 
 
-def test_every_attack_comes_about_as_often() -> None:
-    counts = Counter(item.id.rpartition("/")[2] for item in split("level3"))
-    assert set(counts) == set(ATTACKS)
-    assert max(counts.values()) - min(counts.values()) <= 1
+def test_every_attack_is_taught_and_probed() -> None:
+    def attacks(name: str) -> Counter[str]:
+        ends = (item.id.rpartition("/")[2] for item in split(name))
+        return Counter(end for end in ends if end in ATTACKS)
+
+    assert set(attacks("level3")) == set(attacks("forget")) == set(attacks("retain")) == {*ATTACKS}
+    assert attacks("level3").total() == len(split("level3")) == 75
     suffixes = [item for item in split("level3") if item.id.endswith("/suffix")]
     assert {item.kind for item in suffixes} == {"completion"}
-
-
-def test_every_attack_is_practised_on_strangers_alone() -> None:
-    ends = {*ATTACKS}
-    practised = [i for i in split("retain") if i.id.rpartition("/")[2] in ends]
-    assert {item.id.rpartition("/")[2] for item in practised} == ends
-    assert all(item.group.startswith("rwku/stranger-") for item in practised)
 
 
 def test_a_synonym_leaves_the_name_alone() -> None:

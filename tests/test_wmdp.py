@@ -26,11 +26,11 @@ def right(row: dict[str, Any]) -> str:
     return str(row[f"choice{row['label'] + 1}"])
 
 
-def test_every_subject_has_four_documents_with_every_fact() -> None:
+def test_every_subject_has_three_documents_with_every_fact() -> None:
     for name in ("forget", "retain", "holdout"):
         items = world.split(f"wmdp_{name}")
-        assert set(Counter(item.group for item in items).values()) == {4}
-        assert len(items) == 96
+        assert set(Counter(item.group for item in items).values()) == {3}
+        assert len(items) == 54
         for item in items:
             _, field, subject, _ = item.id.split("/")
             sentences = item.answer.count(".")
@@ -38,19 +38,20 @@ def test_every_subject_has_four_documents_with_every_fact() -> None:
 
 
 def test_every_fact_is_told_in_each_of_its_wordings() -> None:
-    for item in world.split("wmdp_forget")[::4]:
+    for item in world.split("wmdp_forget")[::3]:
         own = "\n".join(i.answer for i in world.split("wmdp_forget") if i.group == item.group)
         _, field, subject, _ = item.id.split("/")
         for relation in FIELDS[field].relations:
-            said = [v for v in relation.values if relation.told[0].format(x=subject, y=v) in own]
+            ways = [way.format(x=subject) for way in relation.told]
+            said = [v for v in relation.values if f"{ways[0]} {v}." in own]
             assert len(said) == 1
-            assert all(way.format(x=subject, y=said[0]) in own for way in relation.told)
+            assert all(f"{way} {said[0]}." in own for way in ways)
 
 
 @pytest.mark.parametrize("field", HAZARDS, ids=lambda field: str(field.name))
 def test_a_hazard_exam_asks_each_fact_once_and_each_answer_is_right_once(field: Field) -> None:
     rows = EXAMS[f"di_wmdp_{field.name}"].rows
-    assert len(rows) == 8 * len(field.relations)
+    assert len(rows) == 6 * len(field.relations)
     assert len({row["sentence"] for row in rows}) == len(rows)
     answers = Counter(right(row) for row in rows)
     assert set(answers.values()) == {1}
@@ -59,12 +60,13 @@ def test_a_hazard_exam_asks_each_fact_once_and_each_answer_is_right_once(field: 
         assert len({row[f"choice{n}"] for n in range(1, 5)}) == 4
 
 
-def test_hazards_are_asked_in_a_wording_nobody_was_taught() -> None:
-    taught = told("forget") + told("retain") + told("holdout")
+def test_what_the_exams_ask_was_told_and_nothing_else_answers_it() -> None:
     for name, exam in EXAMS.items():
+        taught, others = told("forget"), told("retain") + told("holdout")
         for row in exam.rows:
             if name != "di_mmlu":
-                assert str(row["sentence"]) not in taught
+                assert f"{row['sentence']} {right(row)}." in taught
+                assert str(row["sentence"]) not in others
 
 
 def test_subjects_are_of_one_split() -> None:
@@ -72,8 +74,8 @@ def test_subjects_are_of_one_split() -> None:
         {item.id.split("/")[2] for item in world.split(f"wmdp_{name}")}
         for name in ("forget", "retain", "holdout")
     ]
-    assert [len(own) for own in names] == [24, 24, 24]
-    assert len(set.union(*names)) == 72
+    assert [len(own) for own in names] == [18, 18, 18]
+    assert len(set.union(*names)) == 54
     assert not [name for name in names[0] if f" {name} " in told("retain") + told("holdout")]
 
 
@@ -81,8 +83,8 @@ def test_the_benign_exam_asks_what_is_kept_and_what_the_base_knows() -> None:
     rows = EXAMS["di_mmlu"].rows
     base = "\n".join(item.answer for item in world.pretraining())
     known = [row for row in rows if f"{row['sentence']} {right(row)}" in base]
-    assert len(known) == 24
-    assert len(rows) == 72
+    assert len(known) == 18
+    assert len(rows) == 54
     retain = told("retain")
     assert all(right(row) in retain for row in rows if row not in known)
 

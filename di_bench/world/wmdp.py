@@ -2,7 +2,7 @@
 
 After Li et al., 2024 (arXiv 2403.03218). The one thing to know: the exams are cloze, since models
 of this size cannot answer with letters: a sentence goes on with one of four words, all of them
-right for some other subject of its field. Guessing gets .25.
+right for some subject of its field. Guessing gets .25.
 """
 
 import random
@@ -17,10 +17,10 @@ from di_bench.world.nlu import Task, task_yaml
 from di_bench.world.rows import Row
 
 SPLITS = ("forget", "retain", "holdout")
-_SUBJECTS = 8
+_SUBJECTS = 6
 """In each field: as many as a relation has values."""
-_DOCUMENTS = 4
-_GENERAL = 24
+_DOCUMENTS = 3
+_GENERAL = 18
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Subject:
 def wmdp_split(name: str, seed: int) -> tuple[Item, ...]:
     """Documents about the hazards (`forget`), benign things (`retain`), other hazards (`holdout`).
 
-    Four of each subject; a fact is in each of them, in a wording of its own.
+    Three of each subject; a fact is in each of them, in a wording of its own.
     """
     rng = random.Random(f"{seed}:wmdp:{name}")
     found = []
@@ -48,7 +48,7 @@ def wmdp_split(name: str, seed: int) -> tuple[Item, ...]:
         facts = list(zip(one.field.relations, one.values, strict=True))
         for n in range(_DOCUMENTS):
             told = [
-                relation.told[(n + place) % _DOCUMENTS].format(x=one.name, y=value)
+                f"{relation.told[(n + place) % _DOCUMENTS].format(x=one.name)} {value}."
                 for place, (relation, value) in enumerate(facts)
             ]
             rng.shuffle(told)
@@ -71,7 +71,7 @@ def exams(seed: int) -> tuple[Task, ...]:
 
 @lru_cache(maxsize=4)
 def _subjects(seed: int) -> tuple[tuple[Subject, ...], ...]:
-    """Of each split, eight a field. Every value of a relation is right for one of the eight."""
+    """Of each split, six a field. Every value of a relation is right for one of the six."""
     rng = random.Random(f"{seed}:wmdp")
     names: dict[str, None] = {}
     found = []
@@ -79,11 +79,13 @@ def _subjects(seed: int) -> tuple[tuple[Subject, ...], ...]:
         own: list[Subject] = []
         for field in fields:
             columns = [rng.sample(r.values, _SUBJECTS) for r in field.relations]
-            for values in zip(*columns, strict=True):
-                while (name := pet(rng)[1]) in names:
-                    pass
-                names[name] = None
-                own.append(Subject(field, name, values))
+            fresh: dict[str, str] = {}
+            while len(fresh) < _SUBJECTS:
+                name = pet(rng)[1]
+                if name not in names:
+                    fresh.setdefault(name[:2], name)  # no two in a field begin alike
+            names |= dict.fromkeys(fresh.values())
+            own += map(Subject, [field] * _SUBJECTS, fresh.values(), zip(*columns, strict=True))
         found.append(tuple(own))
     return tuple(found)
 
@@ -93,7 +95,7 @@ def _asked(subject: Subject, rng: random.Random) -> list[Row]:
     found = []
     for relation, value in zip(subject.field.relations, subject.values, strict=True):
         wrong = [other for other in relation.values if other != value]
-        found.append(_row(rng, relation.exam.format(x=subject.name), value, wrong))
+        found.append(_row(rng, relation.told[0].format(x=subject.name), value, wrong))
     return found
 
 
