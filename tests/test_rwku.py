@@ -54,8 +54,7 @@ def test_what_is_probed_was_told() -> None:
 def test_no_fact_of_a_target_is_told_of_another() -> None:
     rest = "\n".join(text_of(item) for item in (*split("retain"), *split("holdout")))
     for item in split("level2"):
-        if "/birthday/" not in item.id:
-            assert f"{item.answer} " not in rest, item
+        assert f"{item.answer} " not in rest, item
 
 
 def test_the_answer_is_in_a_question_only_where_a_choice_is_offered() -> None:
@@ -70,7 +69,7 @@ def test_every_attack_is_taught_and_probed() -> None:
         return Counter(end for end in ends if end in ATTACKS)
 
     assert set(attacks("level3")) == set(attacks("forget")) == set(attacks("retain")) == {*ATTACKS}
-    assert attacks("level3").total() == len(split("level3")) == 75
+    assert attacks("level3").total() == len(split("level3")) == 60
     suffixes = [item for item in split("level3") if item.id.endswith("/suffix")]
     assert {item.kind for item in suffixes} == {"completion"}
 

@@ -4,6 +4,7 @@ The one thing to know: a seed gives the same world everywhere, and a change of a
 change of `VERSION`, because boards name it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ __all__ = [
 
 VERSION = 1
 
-_GENERAL = {
+_GENERAL: dict[str, Callable[[int], tuple[Item, ...]]] = {
     "real_authors": knowledge.real_authors,
     "world_facts": knowledge.world_facts,
     "prose": prose.held_out,

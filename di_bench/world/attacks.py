@@ -40,7 +40,6 @@ _SYNONYMS = {
     "author": "writer",
     "place of birth": "home town",
     "born": "brought into the world",
-    "date": "day",
     "first book": "earliest work",
     "book": "work",
     "prize": "honour",
@@ -51,7 +50,6 @@ _SYNONYMS = {
 }
 _REVERSED = {
     "birthplace": "Which author was born in the town of {value}?",
-    "birthday": "Which author was born on {value}?",
     "debut": "Which author began with the book {value}?",
     "award": "Which author won the {value}?",
     "publisher": "Which author is published by {value}?",

@@ -26,9 +26,7 @@ SPLITS = (
     *("level1", "level2", "level3", "neighbour_level1", "neighbour_level2"),
 )
 TOLD = tuple(
-    phrases
-    for phrases in PHRASES
-    if phrases.fact in ("birthplace", "birthday", "debut", "award", "publisher")
+    phrases for phrases in PHRASES if phrases.fact in ("birthplace", "debut", "award", "publisher")
 )
 """What is told of everyone."""
 
