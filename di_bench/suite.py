@@ -180,7 +180,8 @@ class Suite(Spec):
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
         """In which direction a column improves; `memory` depends on the split it is read on.
 
-        A request by its own name is kept at some steps and forgotten at others: as its golds do.
+        Splits named after `forget` or `holdout`, as `forget_qa`, count as they do. A request by its
+        own name is kept at some steps and forgotten at others: as its golds do.
         """
         metric, probes = self.reads(column)
         if metric.better != "memory":
@@ -189,8 +190,10 @@ class Suite(Spec):
         probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
         split = getattr(probe, "split", "")
         gone = axes.MADE if self.requests else ("forget",)
-        mixed = ("holdout", *self.requests)
-        return "lower" if split in gone else "gold" if split in mixed else "higher"
+        if split in self.requests:
+            return "gold"
+        side = split.partition("_")[0]  # `forget_questions` are of `forget`
+        return "lower" if side in gone else "gold" if side == "holdout" else "higher"
 
     def cut(self, columns: Collection[str]) -> "Suite":
         """The suite with these columns, and no more probes than they read."""
