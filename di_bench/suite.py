@@ -174,14 +174,17 @@ class Suite(Spec):
         return metric(name, self.definitions), probes
 
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
-        """In which direction a column improves; `memory` depends on the split it is read on."""
+        """In which direction a column improves; `memory` depends on the split it is read on.
+
+        `forget` and splits named after it, as `forget_qa`, are forgotten; `holdout` likewise.
+        """
         metric, probes = self.reads(column)
         if metric.better != "memory":
             return metric.better
         probe = self.probes[probes[0]]
         probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
-        split = getattr(probe, "split", "")
-        return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
+        side = getattr(probe, "split", "").partition("_")[0]  # forget_qa is of forget
+        return "lower" if side == "forget" else "gold" if side == "holdout" else "higher"
 
     def cut(self, columns: Collection[str]) -> "Suite":
         """The suite with these columns, and no more probes than they read."""

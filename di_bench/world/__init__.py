@@ -4,13 +4,16 @@ The one thing to know: a seed gives the same world everywhere, and a change of a
 change of `VERSION`, because boards name it.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, nearest
-from di_bench.world import authors, knowledge, nlu, prose, refusing
+from di_bench.world import authors, books, knowledge, news, nlu, prose, refusing, secrets
 from di_bench.world.authors import AUTHOR_SPLITS
 from di_bench.world.nlu import Task
+from di_bench.world.readers import ROLES
 
 __all__ = [
     "AUTHOR_SPLITS",
@@ -26,11 +29,14 @@ __all__ = [
 
 VERSION = 1
 
-_GENERAL = {
+_GENERAL: Mapping[str, Callable[[int], tuple[Item, ...]]] = {
     "real_authors": knowledge.real_authors,
     "world_facts": knowledge.world_facts,
     "prose": prose.held_out,
     "prose_train": prose.trained,
+    **{name: partial(secrets.secret_split, name) for name in secrets.SECRET_SPLITS},
+    **{f"news_{role}": partial(news.news, role) for role in ROLES},
+    **{f"books_{role}": partial(books.books, role) for role in ROLES},
 }
 
 
