@@ -4,15 +4,28 @@ The one thing to know: a seed gives the same world everywhere, and a change of a
 change of `VERSION`, because boards name it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, nearest
-from di_bench.world import authors, knowledge, lume, nlu, prose, refusing, rwku, wmdp
+from di_bench.world import (
+    authors,
+    books,
+    knowledge,
+    lume,
+    news,
+    nlu,
+    prose,
+    refusing,
+    rwku,
+    secrets,
+    wmdp,
+)
 from di_bench.world.authors import AUTHOR_SPLITS
 from di_bench.world.nlu import Task
+from di_bench.world.readers import ROLES
 
 __all__ = [
     "AUTHOR_SPLITS",
@@ -28,7 +41,7 @@ __all__ = [
 
 VERSION = 1
 
-_GENERAL: dict[str, Callable[[int], tuple[Item, ...]]] = {
+_GENERAL: Mapping[str, Callable[[int], tuple[Item, ...]]] = {
     "real_authors": knowledge.real_authors,
     "world_facts": knowledge.world_facts,
     "prose": prose.held_out,
@@ -36,6 +49,9 @@ _GENERAL: dict[str, Callable[[int], tuple[Item, ...]]] = {
     **{f"lume_{name}": partial(lume.lume_split, name) for name in lume.SPLITS},
     **{f"wmdp_{name}": partial(wmdp.wmdp_split, name) for name in wmdp.SPLITS},
     **{f"rwku_{name}": partial(rwku.rwku_split, name) for name in rwku.SPLITS},
+    **{name: partial(secrets.secret_split, name) for name in secrets.SECRET_SPLITS},
+    **{f"news_{role}": partial(news.news, role) for role in ROLES},
+    **{f"books_{role}": partial(books.books, role) for role in ROLES},
 }
 
 
