@@ -16,7 +16,7 @@ def anchored(value: object, folder: Path) -> object:
 
 
 def overlaid(tree: Tree, above: Tree) -> Tree:
-    """As `merged`, but a corpus with a name and splits is another one and replaces the first whole."""
+    """As `merged`, but a corpus with a name and splits is another, and replaces the first whole."""
     if {"name", "splits"} <= {*mapping(above.get("corpus"))}:
         tree = tree | {"corpus": {}}
     if "methods" in above:
