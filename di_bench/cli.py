@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +262,10 @@ def show(
     results: Results = RESULTS,
     *,
     items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+    curve: Annotated[
+        bool | None,
+        typer.Option(help="Draw its training curve below; left out, only in a terminal."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write its model to this new folder, to be loaded anywhere.")
     ] = None,
@@ -271,8 +276,13 @@ def show(
     set_: Changes = None,
     cache: Cache = None,
 ) -> None:
-    """Show one run (settings, scores, cost, environment), or export the model it made."""
-    from di_bench.store import read_items, read_record
+    """Show one run (settings, scores, cost, environment, curve), or export the model it made.
+
+    The record is JSON. Its training curve follows it in a terminal, and nowhere else unless
+    `--curve` asks for it, so what is piped on stays JSON.
+    """
+    from di_bench import showing
+    from di_bench.store import read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
@@ -286,11 +296,13 @@ def show(
             store = Store(results, cache or cache_folder())
             typer.echo(exporting.export(record, asked, store, export, typer.echo))
             return
-        if not items:
-            typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
+        if items:
+            for row in showing.items(path):
+                typer.echo(row)
             return
-        for metric, item, group, value in read_items(path.with_suffix(".parquet")):
-            typer.echo("\t".join(map(plain, (metric, item, group))) + f"\t{value:.6g}")
+        typer.echo(showing.told(record))
+        if sys.stdout.isatty() if curve is None else curve:
+            typer.echo("\n".join(showing.drawn(record, sys.stdout.encoding)))
 
 
 @app.command()
