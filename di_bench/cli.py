@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from di_bench import manifest
+from di_bench.comparing import compare
 from di_bench.errors import DiBenchError, plain
 from di_bench.hub import Reach
 from di_bench.options import (
@@ -289,10 +290,11 @@ def show(
         record = read_record(path)
         if export is not None:
             from di_bench import export as exporting
+            from di_bench import origin
             from di_bench.runner import quiet
 
             quiet()
-            asked = exporting.choice(record, suite, model or (), set_ or ())
+            asked = origin.choice(record, suite, model or (), set_ or ())
             store = Store(results, cache or cache_folder())
             typer.echo(exporting.export(record, asked, store, export, typer.echo))
             return
@@ -303,6 +305,9 @@ def show(
         typer.echo(showing.told(record))
         if sys.stdout.isatty() if curve is None else curve:
             typer.echo("\n".join(showing.drawn(record, sys.stdout.encoding)))
+
+
+app.command()(compare)
 
 
 @app.command()

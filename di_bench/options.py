@@ -54,6 +54,14 @@ class Format(StrEnum):
     svg = "svg"
 
 
+class Form(StrEnum):
+    """What a comparison can be written as."""
+
+    text = "text"
+    md = "md"
+    json = "json"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 
