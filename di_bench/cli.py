@@ -17,6 +17,7 @@ from di_bench.errors import DiBenchError, plain
 from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
+    Against,
     Cache,
     Changes,
     Format,
@@ -188,6 +189,10 @@ def board(
         typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(help="Put others' figures of the same data and model below; text and md."),
+    ] = None,
     *,
     check: Annotated[
         bool,
@@ -201,6 +206,7 @@ def board(
 
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
     """
+    from di_bench import literature
     from di_bench.render import chosen, render
     from di_bench.store import whole
     from di_bench.work import checked_boards
@@ -221,6 +227,8 @@ def board(
         if method:
             records = chosen(records, method)
         text = render(records, loaded, form.value)
+        if against:
+            text = f"{text}\n{literature.below(loaded, records, method or (), form.value)}"
         if out is None:
             typer.echo(text, nl=False)
             return

@@ -62,6 +62,12 @@ class Form(StrEnum):
     json = "json"
 
 
+class Against(StrEnum):
+    """What a board can be put beside."""
+
+    published = "published"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 
