@@ -178,9 +178,10 @@ def holm(p: Sequence[float]) -> list[float]:
 def crossed(table: Floats) -> Spread:
     """Of (..., S, G) values, seeds by units: the mean when both are draws.
 
-    Var = (MS_seed + MS_item - MS_residual) / (S G), with Satterthwaite's degrees of freedom. The
-    estimate may fall below zero where neither seeds nor items matter: it is at least the smaller of
-    MS_seed and MS_item, and its degrees of freedom at least those of the smaller side.
+    Var = (MS_seed + MS_item - MS_residual) / (S G), with Satterthwaite's degrees of freedom. Where
+    neither seeds nor items matter that may fall below zero: it is at least the smaller of MS_seed
+    and MS_item (the larger, where coarse values leave nothing of the smaller), and the degrees of
+    freedom are at least those of the smaller side.
     """
     seeds, units = table.shape[-2:]
     mean = table.mean((-2, -1))
@@ -199,7 +200,9 @@ def crossed(table: Floats) -> Spread:
 def combined(mean: Floats, squares: tuple[Floats, Floats, Floats], free: Sequence[int]) -> Spread:
     """From the mean squares of seeds, units and residual, and their degrees of freedom."""
     by_seed, by_unit, left = squares
-    whole = np.maximum(by_seed + by_unit - left, np.minimum(by_seed, by_unit))
+    least = np.minimum(by_seed, by_unit)
+    least = np.where(least > ROUNDING * left, least, np.maximum(by_seed, by_unit))
+    whole = np.maximum(by_seed + by_unit - left, least)
     doubt = sum((square**2 / of for square, of in zip(squares, free, strict=True)), np.zeros(()))
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(doubt > 0, whole**2 / doubt, 0.0)
