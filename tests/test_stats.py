@@ -35,30 +35,34 @@ def scores(values: Sequence[float], seeds: Sequence[int] = ()) -> Sample:
 def test_seeds_and_items_are_crossed() -> None:
     found = interval(of(TABLE))
     assert found is not None
-    variance, df = 20 / 6, 20**2 / (6**2 / 1 + 14**2 / 2)
+    variance, df = 20 / 6, 1 / (6 / 20 / 1 + 14 / 20 / 2)
     half = scipy.t.ppf(0.975, df) * math.sqrt(variance)
     assert (found.how, found.mean) == ("crossed", 4.0)
     assert found.df == pytest.approx(df)
     assert (found.low, found.high) == pytest.approx((4 - half, 4 + half))
 
 
-def test_what_is_neither_of_seeds_nor_of_items_is_taken_off() -> None:
-    # residuals .5 -.5 / -.5 .5: MS_seed = 2 (.25 + .25), MS_item = the same, MS_residual = 1
-    found = interval(of([[2.0, 2.0], [2.0, 4.0]]))
+@pytest.mark.parametrize(
+    ("table", "variance", "df"),
+    [
+        # means of seeds 2 and 3, of items 2 and 3: MS_seed = MS_item = MS_residual = 1
+        ([[2.0, 2.0], [2.0, 4.0]], 1 / 4, 1),
+        # MS_seed = 1, MS_item = 4, MS_residual = 9: less than nothing, so the smaller, 1
+        ([[0.0, 5.0], [2.0, 1.0]], 1 / 4, 1),
+        # means of seeds 2 and 3, of items 2.5 and 2.5: MS_item = 0, MS_residual = 4, so 1
+        ([[1.0, 3.0], [4.0, 2.0]], 1 / 4, 1),
+        # 1/4 in both seeds, never of the same item: MS_seed = 0, MS_item = 1/6, MS_residual = 1/3
+        ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], 1 / 6 / 8, 3),
+    ],
+)
+def test_a_variance_that_is_no_more_than_noise_does_not_vanish(
+    table: list[list[float]], variance: float, df: int
+) -> None:
+    found = interval(of(table))
     assert found is not None
-    # means 2 3 and 2 3: MS_seed = 1, MS_item = 1, so Var = (1 + 1 - 1) / 4
-    assert found.high - found.mean == pytest.approx(scipy.t.ppf(0.975, 1) * 0.5)
-
-
-def test_a_negative_variance_is_held_up_by_the_smaller_mean_square() -> None:
-    # means of seeds 2 and 3, of items 2.5 and 2.5; MS_seed = 1, MS_item = 0, MS_residual = 4
-    found = interval(of([[1.0, 3.0], [4.0, 2.0]]))
-    assert found is not None
-    assert (found.low, found.high, found.df) == (2.5, 2.5, 1)
-    # MS_seed = 1, MS_item = 4, MS_residual = 9: at least 1 / 4, with one degree of freedom
-    found = interval(of([[0.0, 5.0], [2.0, 1.0]]))
-    assert found is not None
-    assert found.high - found.mean == pytest.approx(scipy.t.ppf(0.975, 1) * 0.5)
+    assert found.df == pytest.approx(df)
+    half = scipy.t.ppf(0.975, df) * math.sqrt(variance)
+    assert found.high - found.mean == pytest.approx(half)
 
 
 def test_one_seed_speaks_of_items_alone_and_says_so() -> None:
@@ -182,17 +186,31 @@ def test_other_seeds_are_welchs_test() -> None:
     theirs = scipy.ttest_ind(a, b, equal_var=False)
     found = difference(scores(a), scores(b, [3, 4, 5, 6]))
     assert found is not None
-    assert (found.how, found.df) == ("welch", pytest.approx(theirs.df))
+    assert found.how == "welch"
+    assert found.df == pytest.approx(theirs.df)
     assert found.p == pytest.approx(theirs.pvalue)
     ends = theirs.confidence_interval()
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+
+
+def test_seeds_that_only_one_side_has_do_not_end_the_pairing() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(2, 4, 6))
+    found = difference(of(a.tolist()), of(b[:3].tolist()))
+    assert found == difference(of(a[:3].tolist()), of(b[:3].tolist()))
+    assert found is not None
+    assert found.how == "paired"
+    apart = difference(of(a[:2].tolist()), of(b.tolist(), [1, 2, 3, 4]))
+    assert apart is not None
+    assert apart.how == "welch"
 
 
 def test_one_seed_each_is_a_paired_t_over_items() -> None:
     a, b = [1.0, 2.0, 6.0], [1.5, 1.0, 7.5]
     found, theirs = difference(of([a]), of([b], [4])), scipy.ttest_rel(a, b)
     assert found is not None
-    assert (found.how, found.p) == ("items", pytest.approx(theirs.pvalue))
+    assert found.how == "items"
+    assert found.p == pytest.approx(theirs.pvalue)
     assert difference(scores([0.5]), scores([0.7])) is None
 
 
@@ -200,7 +218,8 @@ def test_one_seed_against_several_takes_their_mean_item_by_item() -> None:
     a = [1.0, 2.0, 6.5]
     found, theirs = difference(of([a]), of(TABLE)), scipy.ttest_rel(a, np.mean(TABLE, 0))
     assert found is not None
-    assert (found.how, found.p) == ("items", pytest.approx(theirs.pvalue))
+    assert found.how == "items"
+    assert found.p == pytest.approx(theirs.pvalue)
 
 
 def test_items_that_one_side_lacks_do_not_end_the_pairing() -> None:
@@ -235,6 +254,14 @@ def test_the_last_digits_of_a_sum_are_no_finding() -> None:
     found = difference(scores([0.3] * 3), scores([0.1 + 0.2] * 3))
     assert found is not None
     assert found.p == 1
+
+
+def test_numbers_too_large_to_square_have_no_interval() -> None:
+    vast = scores([1e200, 3e200])
+    assert interval(vast) is None
+    assert difference(vast, scores([1.0, 2.0])) is None
+    assert difference(vast, scores([1.0, 2.0], [2, 3])) is None
+    assert interval(of([[1e200, 2e200], [3e200, 1e200]])) is None
 
 
 @pytest.mark.parametrize(
