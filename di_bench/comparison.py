@@ -137,9 +137,15 @@ def _contrast(a: Side, b: Side, column: str, shared: str) -> Contrast:
         why = lost
     if why:
         return replace(one, why=why, compares=False)
-    apart = stats.difference(a.sample(column), b.sample(column))
+    mine, theirs = a.sample(column), b.sample(column)
+    apart = stats.difference(mine, theirs)
     if apart is None:
-        return replace(one, why="one seed and no items: nothing tells how sure it is")
+        lone = min(len(mine.seeds), len(theirs.seeds)) == 1
+        why = "one seed and no items: nothing tells how sure it is"
+        return replace(one, why=why if lone else "numbers too large to be told apart")
+    if mine.seeds != theirs.seeds and apart.how in ("paired", "paired seeds"):
+        both = ", ".join(str(seed) for seed in mine.seeds if seed in theirs.seeds)
+        return replace(one, apart=apart, why=f"A - B of the seeds both have: {both}")
     return replace(one, apart=apart)
 
 
@@ -203,11 +209,15 @@ def _judged(one: Contrast, gold: float | None) -> Contrast:
     if one.apart is None or not one.p < SURE or one.a is None or one.b is None:
         return one
     if one.direction in ("lower", "higher"):
-        first = (one.a < one.b) == (one.direction == "lower")
+        first = (one.apart.mean < 0) == (one.direction == "lower")
         return replace(one, better="A" if first else "B")
     if gold is None:
-        return replace(one, why="no retrain run beside them to be near to")
+        return _said(one, "no retrain run beside them to be near to")
     far_a, far_b = one.a - gold, one.b - gold
     if far_a * far_b < 0:
-        return replace(one, why=f"the gold's {gold:.4g} lies between them")
+        return _said(one, f"the gold's {gold:.4g} lies between them")
     return replace(one, better="A" if abs(far_a) < abs(far_b) else "B")
+
+
+def _said(one: Contrast, why: str) -> Contrast:
+    return replace(one, why="; ".join(filter(None, (one.why, why))))

@@ -101,15 +101,36 @@ def test_a_score_that_is_no_mean_of_items_uses_seeds_alone(kept: Path) -> None:
     assert one.apart.how == "paired seeds"
 
 
-def test_other_seeds_are_compared_by_welch_and_a_single_one_by_items(kept: Path) -> None:
-    folder = find(kept, "npo").paths[0].parent
-    for end in ("json", "parquet"):
-        (folder / f"npo-2.{end}").unlink()
+def shift(side: Side, by: int) -> None:
+    """Give the records of a row other seeds."""
+    for path, record in reversed(list(zip(side.paths, side.records, strict=True))):
+        moved = path.with_name(f"{record.cell}-{record.seed + by}.json")
+        one = record.model_copy(update={"seed": record.seed + by})
+        moved.write_text(one.model_dump_json(), encoding="utf-8")
+        path.with_suffix(".parquet").rename(moved.with_suffix(".parquet"))
+        path.unlink()
+
+
+def test_other_seeds_are_compared_by_welch(kept: Path) -> None:
+    shift(find(kept, "npo"), 10)
     one = columns(kept)["quality"]
     assert one.apart is not None
-    mine, theirs = ([(math.fsum(of) / 2) ** 2 for of in rows] for rows in (DI, NPO[:2]))
+    mine, theirs = ([(math.fsum(of) / 2) ** 2 for of in rows] for rows in (DI, NPO))
     assert one.apart.p == pytest.approx(ttest_ind(mine, theirs, equal_var=False).pvalue)
-    assert one.apart.how == "welch"
+    assert (one.apart.how, one.why) == ("welch", "")
+
+
+def test_seeds_that_both_have_are_paired_and_named(kept: Path) -> None:
+    shift(find(kept, "npo"), 1)
+    one = columns(kept)["quality"]
+    assert one.apart is not None
+    mine, theirs = ([(math.fsum(of) / 2) ** 2 for of in rows] for rows in (DI[1:], NPO[:2]))
+    assert one.apart.p == pytest.approx(ttest_rel(mine, theirs).pvalue)
+    assert one.apart.mean == pytest.approx(sum(mine) / 2 - sum(theirs) / 2)
+    assert one.why == "A - B of the seeds both have: 1, 2"
+
+
+def test_a_single_seed_is_told_by_its_items_alone(kept: Path) -> None:
     single = columns(kept, "di-0", "npo-0")
     apart = single["accuracy"].apart
     assert apart is not None
@@ -117,6 +138,13 @@ def test_other_seeds_are_compared_by_welch_and_a_single_one_by_items(kept: Path)
     quality = single["quality"]
     assert (quality.apart, quality.compares, quality.better) == (None, True, "")
     assert quality.why == "one seed and no items: nothing tells how sure it is"
+
+
+def test_numbers_beyond_floats_are_not_told_apart(tmp_path: Path) -> None:
+    for method, by in (("di", 1.0), ("npo", 2.0)):
+        keep(tmp_path, method, [[by * 1e140], [by * 1e149]])
+    one = columns(tmp_path)["quality"]
+    assert (one.apart, one.why, one.better) == (None, "numbers too large to be told apart", "")
 
 
 def test_p_is_adjusted_over_the_columns_that_are_asked_for(kept: Path) -> None:
