@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from di_bench import literature
 from di_bench.cli import app
 from di_bench.store import Store
 from di_bench.work import Choice, Work
@@ -67,6 +68,26 @@ def test_a_table_below_has_method_value_and_source(llama: Path) -> None:
         "exact_memorization@open-unlearning (ours: exact_memorization@1), published as 1" in theirs
     )
     assert "they say where our numbers should lie" in theirs
+
+
+def test_each_forget_size_has_the_figures_of_its_own_split(tmp_path: Path) -> None:
+    sizes = ", ".join(
+        f'"{size}": {{forget: {{config: forget{size}_perturbed, split: train, group_size: 20}}}}'
+        for size in ("01", "10")
+    )
+    changes = (
+        "seeds=[0]", "models=[meta-llama/Llama-3.2-1B-Instruct]", f"forget_sizes={{{sizes}}}",
+    )  # fmt: skip
+    write(tmp_path, "tofu", "llama-3.2-1b", changes)
+    suite = Choice("tofu", "llama-3.2-1b", changes=changes).loaded
+    records = Store(tmp_path / "results", tmp_path / "cache").records(suite)
+    told = literature.below(suite, records, ["npo"], "text")
+    titles = [line for line in told.splitlines() if line.startswith("Published: ")]
+    model = "meta-llama/Llama-3.2-1B-Instruct"
+    assert titles == [
+        f"Published: TOFU forget01, {model}, forget size 01",
+        f"Published: TOFU forget10, {model}, forget size 10",
+    ]
 
 
 def test_methods_and_columns_of_the_board_choose_and_markdown_is_escaped(llama: Path) -> None:

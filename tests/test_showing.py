@@ -1,6 +1,10 @@
 """`show`: JSON for programs, and a curve for people."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +48,27 @@ def test_show_draws_when_asked_and_is_json_otherwise(kept: Path) -> None:
     assert plain.exit_code == 0, plain.output
     assert "*" in plain.output
     assert plain.output.isascii()
+
+
+def test_a_terminal_is_drawn_to_without_asking(kept: Path) -> None:
+    ours, theirs = pty.openpty()
+    root = str(Path(__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "di_bench", "show", str(kept)],
+        stdout=theirs,
+        env={**os.environ, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(theirs)
+    said = b""
+    while chunk := _read(ours):
+        said += chunk
+    os.close(ours)
+    assert process.wait() == 0
+    assert said.decode("utf-8").count("┤") == 3
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # how Linux says that the other end is closed
+        return b""
