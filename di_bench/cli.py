@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Annotated
 import typer
 
 from di_bench import manifest
+from di_bench.comparing import compare
 from di_bench.errors import DiBenchError, plain
 from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
+    Against,
     Cache,
     Changes,
     Format,
@@ -186,6 +189,10 @@ def board(
         typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(help="Put others' figures of the same data and model below; text and md."),
+    ] = None,
     *,
     check: Annotated[
         bool,
@@ -199,6 +206,7 @@ def board(
 
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
     """
+    from di_bench import literature
     from di_bench.render import chosen, render
     from di_bench.store import whole
     from di_bench.work import checked_boards
@@ -219,6 +227,8 @@ def board(
         if method:
             records = chosen(records, method)
         text = render(records, loaded, form.value)
+        if against:
+            text = f"{text}\n{literature.below(loaded, records, method or (), form.value)}"
         if out is None:
             typer.echo(text, nl=False)
             return
@@ -261,6 +271,10 @@ def show(
     results: Results = RESULTS,
     *,
     items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+    curve: Annotated[
+        bool | None,
+        typer.Option(help="Draw its training curve below; left out, only in a terminal."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write its model to this new folder, to be loaded anywhere.")
     ] = None,
@@ -271,26 +285,37 @@ def show(
     set_: Changes = None,
     cache: Cache = None,
 ) -> None:
-    """Show one run (settings, scores, cost, environment), or export the model it made."""
-    from di_bench.store import read_items, read_record
+    """Show one run (settings, scores, cost, environment, curve), or export the model it made.
+
+    The record is JSON. Its training curve follows it in a terminal, and nowhere else unless
+    `--curve` asks for it, so what is piped on stays JSON.
+    """
+    from di_bench import showing
+    from di_bench.store import read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
         record = read_record(path)
         if export is not None:
             from di_bench import export as exporting
+            from di_bench import origin
             from di_bench.runner import quiet
 
             quiet()
-            asked = exporting.choice(record, suite, model or (), set_ or ())
+            asked = origin.choice(record, suite, model or (), set_ or ())
             store = Store(results, cache or cache_folder())
             typer.echo(exporting.export(record, asked, store, export, typer.echo))
             return
-        if not items:
-            typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
+        if items:
+            for row in showing.items(path):
+                typer.echo(row)
             return
-        for metric, item, group, value in read_items(path.with_suffix(".parquet")):
-            typer.echo("\t".join(map(plain, (metric, item, group))) + f"\t{value:.6g}")
+        typer.echo(showing.told(record))
+        if sys.stdout.isatty() if curve is None else curve:
+            typer.echo("\n".join(showing.drawn(record, sys.stdout.encoding)))
+
+
+app.command()(compare)
 
 
 @app.command()

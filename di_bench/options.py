@@ -54,6 +54,20 @@ class Format(StrEnum):
     svg = "svg"
 
 
+class Form(StrEnum):
+    """What a comparison can be written as."""
+
+    text = "text"
+    md = "md"
+    json = "json"
+
+
+class Against(StrEnum):
+    """What a board can be put beside."""
+
+    published = "published"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 
