@@ -26,7 +26,7 @@ MARK = "<!-- di-bench -->"
 """What our comment begins with, to be found again; no table can hold it."""
 BOT = "github-actions[bot]"
 
-_HARMLESS = re.compile(r"[A-Za-z0-9 .,;:%()+/'\"*_=±≈↓↑→≤≥-]*")
+_HARMLESS = re.compile(r"[A-Za-z0-9 .,;:%()+/'\"*_=>±≈↓↑→≤≥-]*")
 _LINK = re.compile(r"://|www\.|mailto:|xmpp:|\bgh-\d", re.IGNORECASE)
 _DAMAGE = (BadZipFile, LZMAError, zlib.error, RuntimeError, EOFError, ValueError, OSError)
 """What reading a broken archive, or one of another kind, may raise."""
@@ -115,7 +115,7 @@ def _line(line: str) -> str:
 
 def _plain(text: str) -> str:
     """Harmless text as it is with its code in code, and any other as code altogether."""
-    text = re.sub(r"\\(?=[_*|])", "", text)
+    text = re.sub(r"\\([\\|<&*_\[~])", r"\1", text.replace("\\`", "'"))
     parts = text.split("`")
     if len(parts) % 2 and all(map(_harmless, parts[::2])) and all(map(str.strip, parts[1:-1])):
         return text.replace("|", "/")
