@@ -58,18 +58,21 @@ def bench(suite: str, chosen: Sequence[str], home: Path) -> tuple[str, str]:
 
 
 def gate(suite: str, folder: Path, out: Path) -> tuple[str, str]:
-    """What the gate says of a folder of records; `passed` where nothing is there to compare."""
-    own = Path(os.environ["GITHUB_ACTION_PATH"], "results", folder.parent.name, folder.name)
-    against, claims = os.environ["AGAINST"] or str(own), os.environ["GATE"]
-    if not os.environ["AGAINST"] and not own.is_dir():
-        return "passed", f"Nothing to compare {suite} with: the input `against` names a folder.\n"
+    """What the gate says of a folder of records. Without others it judges the claims alone."""
+    packaged = Path(os.environ["GITHUB_ACTION_PATH"], "results", folder.parent.name, folder.name)
+    against, claims = os.environ["AGAINST"], os.environ["GATE"]
+    alone = not against and not packaged.is_dir()
+    said = f"Nothing to compare {suite} with: the input `against` names a folder.\n"
+    if alone and not claims:
+        return "passed", said
+    against = against or str(folder if alone else packaged)
     more = ("--gate", claims) if claims else ()
     arguments = (str(folder), "--against", against, "--format", "md", "--out", str(out), *more)
     code, error = di_bench("check", *arguments)
     if not out.exists():
         raise RefusedError(error)
     verdict = {0: "passed", 1: "regressed"}.get(code, "not comparable")
-    return verdict, out.read_text(encoding="utf-8")
+    return verdict, out.read_text(encoding="utf-8") + (f"\n{said}" if alone else "")
 
 
 def methods(asked: str) -> list[str]:
