@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.test_cli import change
+from tests.test_cli import change, cli
 from tests.toy import METHOD
 
+CLAIMS = "require:\n  di: [accuracy <= 0.01 of none]\n"
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ACTION = ROOT / "action.yml"
@@ -167,14 +169,15 @@ def act(folder: Path, inputs: Mapping[str, str], event: str = "pull_request") ->
         name: str(each.get("default", "")) for name, each in tree("action.yml")["inputs"].items()
     }
     known = {f"inputs.{name}": value for name, value in (own | dict(inputs)).items()}
-    temporary, said = folder.parent / "runner", folder.parent / "said"
-    temporary.mkdir(exist_ok=True)
+    temporary = Path(mkdtemp(dir=folder))
+    said = temporary / "said"
     runner = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "GITHUB_ACTION_PATH": str(ROOT),
         "GITHUB_EVENT_NAME": event,
         "GITHUB_OUTPUT": str(said),
+        "GITHUB_STEP_SUMMARY": str(temporary / "summary"),
         "RUNNER_TEMP": str(temporary),
     }
     code = 0
@@ -192,8 +195,10 @@ def act(folder: Path, inputs: Mapping[str, str], event: str = "pull_request") ->
                 for line in said.read_text(encoding="utf-8").splitlines():
                     key, _, value = line.partition("=")
                     known[f"steps.{step['id']}.outputs.{key}"] = value
-    assert known["steps.bench.outputs.table"] == str(temporary / "di-bench" / "table.md")
-    table = Path(known["steps.bench.outputs.table"]).read_text(encoding="utf-8")
+    place = Path(known["steps.bench.outputs.table"])
+    assert place.parents[1] == temporary
+    table = place.read_text(encoding="utf-8")
+    assert (temporary / "summary").read_text(encoding="utf-8") == table
     assert f": {known['steps.bench.outputs.verdict']}\n" in table.partition("\n")[0] + "\n"
     return code, table
 
@@ -255,3 +260,31 @@ def test_a_shallow_checkout_and_an_odd_name_are_refused(checkout: Path) -> None:
     assert code == 2
     assert "name the file of a method with letters, digits and _" in table
     assert not (checkout / "x").exists()
+
+
+def test_a_claim_that_is_broken_fails_the_job(suite_file: Path) -> None:
+    if "--gate" not in cli("check", "--help").output:
+        pytest.skip("`check` reads no gate file yet")
+    small(suite_file.parent)
+    (suite_file.parent / "gate.yaml").write_text(CLAIMS, encoding="utf-8")
+    asked = {"suite": "./toy.yaml", "methods": "di\ndi", "install": "true", "gate": "gate.yaml"}
+    code, table = act(suite_file.parent, asked)
+    assert code == 1, table
+    assert table.startswith("### ./toy.yaml: regressed\n\n**di-bench check:**")
+    assert "| broken |" in table
+    assert "Nothing to compare ./toy.yaml with" in table
+    assert first_cells(table)[-3:] == ["none", "retrain", "di"]
+
+
+def test_our_own_gate_reads_columns_of_smoke() -> None:
+    gate = yaml.safe_load((ROOT / ".github" / "gate.yaml").read_text(encoding="utf-8"))
+    board = (ROOT / "results" / "smoke" / "default" / "LEADERBOARD.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in board.splitlines() if line.startswith("| ")]
+    columns = [name.rpartition(" ")[0].replace(" ", "_") for name in rows[0]]
+    values = {row[1]: dict(zip(columns, row, strict=True)) for row in rows[2:]}
+    for claim in gate["require"]["*"]:
+        column, sign, number, *of = claim.split()
+        bound = float(number) * float(values["none"][column] if of == ["of", "none"] else 1)
+        for method in set(values) - {"none", "retrain"}:
+            value = float(values[method][column])
+            assert value <= bound if sign == "<=" else value >= bound, (method, claim)
