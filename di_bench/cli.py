@@ -76,7 +76,7 @@ def run(
     )
     quiet()
     with plain_errors(), ranks.launched():
-        follow = tracked(tracker or (), results)
+        follow = tracked(tracker or (), results, offline=offline)
         reach: Reach = "cache" if offline else "network"
         work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()

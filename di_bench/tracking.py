@@ -31,7 +31,9 @@ PROJECT = "di-bench"
 """The project, or experiment, of those that sort runs into such."""
 
 
-def tracked(names: Sequence[str], results: Path) -> Callable[[Watcher], Watcher]:
+def tracked(
+    names: Sequence[str], results: Path, *, offline: bool = False
+) -> Callable[[Watcher], Watcher]:
     """Has a watcher also log to these trackers; what needs a folder gets `trackers` beside results.
 
     Names are `TRACKERS`, or of a class registered with `accelerate.tracking`. Raises DiBenchError
@@ -49,7 +51,7 @@ def tracked(names: Sequence[str], results: Path) -> Callable[[Watcher], Watcher]
             raise DiBenchError(f"no tracker {name!r}; {nearest(name, (*TRACKERS, *registered))}")
         if not filter_trackers([name], folder):
             raise DiBenchError(f"--tracker {name}: is not installed; run `pip install {name}`")
-    return lambda watcher: Tracking(watcher, list(dict.fromkeys(names)), folder)
+    return lambda watcher: Tracking(watcher, list(dict.fromkeys(names)), folder, offline)
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Tracking:
     names: list[str]
     """Those that have not failed."""
     folder: Path
+    offline: bool = False
+    """Whether W&B keeps what it is told, to be sent by `wandb sync`."""
 
     def stage(self, worker: int, text: str, done: float) -> None:
         """Of no interest to a tracker."""
@@ -69,39 +73,36 @@ class Tracking:
         """Log a cell, and have it shown."""
         for name in tuple(self.names):
             try:
-                _log(_open(name, _title(run), self.folder), record)
+                _log(self.open(name, _title(run)), record)
             except Exception as error:  # noqa: BLE001 - a tracker's own code, and its service's
                 self.names.remove(name)
                 said = plain(" ".join(f"{type(error).__name__}: {error}".split()))
                 log.warning("tracker %s: %s; it is left out from here on", name, said)
         self.watcher.finished(run, record)
 
+    def open(self, name: str, title: str) -> GeneralTracker:
+        """A tracker of one cell. A registered class is made as accelerate makes it."""
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+        ranks.accelerator()  # a tracker asks which process this is; ours settles the device too
+        kind = LOGGER_TYPE_TO_CLASS[name]
+        place = self.folder / name
+        if kind.requires_logging_directory or name == "wandb":
+            place.mkdir(parents=True, exist_ok=True)
+        match name:
+            case "wandb":
+                mode = "offline" if self.offline else None
+                return kind(PROJECT, name=title, dir=str(place), mode=mode)
+            case "mlflow":
+                return kind(PROJECT, run_name=title)
+            case "trackio":
+                return kind(PROJECT, name=title)
+        return kind(title, place) if kind.requires_logging_directory else kind(title)
+
 
 def _title(run: Run) -> str:
     """As `di-bench show` names a run."""
     return f"{run.suite.name}/{run.suite.profile}/{run.name}"
-
-
-def _open(name: str, title: str, folder: Path) -> GeneralTracker:
-    """A tracker of one cell. A registered class is made as accelerate makes it."""
-    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
-
-    ranks.accelerator()  # before a tracker asks which process this is, and settles the device
-    kind = LOGGER_TYPE_TO_CLASS[name]
-    place = folder / name
-    if kind.requires_logging_directory or name == "wandb":
-        place.mkdir(parents=True, exist_ok=True)
-    match name:
-        case "wandb":
-            return kind(PROJECT, name=title, dir=str(place))
-        case "mlflow":
-            return kind(PROJECT, run_name=title)
-        case "trackio":
-            return kind(PROJECT, name=title)
-        case _ if kind.requires_logging_directory:
-            return kind(title, place)
-        case _:
-            return kind(title)
 
 
 def _log(tracker: GeneralTracker, record: Record) -> None:

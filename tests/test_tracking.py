@@ -17,6 +17,7 @@ from accelerate.tracking import (
     register_tracker_class,
 )
 
+from di_bench.tracking import Tracking
 from tests import toy
 from tests.test_cli import change, cli, records, run
 
@@ -143,6 +144,25 @@ def test_nothing_is_imported_unless_a_tracker_is_asked_for() -> None:
         "sys.exit('accelerate' in sys.modules or 'torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_each_gets_the_name_of_the_run_where_it_shows_names(tmp_path: Path) -> None:
+    class Silent:
+        def stage(self, *_: object) -> None: ...
+
+        def finished(self, *_: object) -> None: ...
+
+    title = "toy/default/tiny/di-0"
+    tracking = Tracking(Silent(), [], tmp_path, offline=True)
+    wandb, mlflow, trackio, tensorboard = (
+        vars(tracking.open(name, title)) for name in ("wandb", "mlflow", "trackio", "tensorboard")
+    )
+    assert (wandb["run_name"], mlflow["experiment_name"], trackio["run_name"]) == ("di-bench",) * 3
+    place = str(tmp_path / "wandb")
+    assert wandb["init_kwargs"] == {"name": title, "dir": place, "mode": "offline"}
+    assert (mlflow["run_name"], trackio["init_kwargs"]) == (title, {"name": title})
+    folder = tmp_path / "tensorboard"
+    assert (tensorboard["run_name"], tensorboard["logging_dir_param"]) == (title, folder)
 
 
 def test_no_key_knows_of_a_tracker(tmp_path: Path) -> None:
