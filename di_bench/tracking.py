@@ -124,7 +124,9 @@ def _settings(record: Record) -> dict[str, str | int | float | bool]:
     """What was run, flat: trackers take no tree, and some no null."""
     names = ("suite", "profile", "method", "axis", "variant", "seed", "grow_seed", "status")
     told = {name: getattr(record, name) for name in names}
-    return told | {"model": record.model["name"]} | dict(_flat("settings", record.settings))
+    more = {"settings": record.settings, "peft": record.peft or {}}
+    flat = [each for name, tree in more.items() for each in _flat(name, tree)]
+    return told | {"model": record.model["name"]} | dict(flat)
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str | int | float | bool]]:  # noqa: ANN401 - JSON
