@@ -112,14 +112,15 @@ def git(*arguments: str) -> str:
 
 
 def di_bench(*arguments: str) -> tuple[int, str]:
-    """Exit code and errors of a command. What it starts cannot speak to the runner."""
+    """Exit code and last word of a command. What it starts cannot speak to the runner."""
     ours = ("GITHUB_", "ACTIONS_", "RUNNER_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     done = subprocess.run(
         ["di-bench", *arguments], stderr=subprocess.PIPE, text=True, env=environment
     )
     print(done.stderr, file=sys.stderr, flush=True)
-    return done.returncode, done.stderr.strip()
+    said = done.stderr.strip().splitlines() or [f"di-bench {arguments[0]}: {done.returncode}"]
+    return done.returncode, said[-1]
 
 
 def append(name: str, text: str) -> None:
