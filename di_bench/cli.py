@@ -29,6 +29,7 @@ from di_bench.options import (
     Results,
     Seeds,
     SuiteArg,
+    Trackers,
     Workers,
     plain_errors,
 )
@@ -58,6 +59,7 @@ def run(
     results: Results = RESULTS,
     cache: Cache = None,
     workers: Workers = None,
+    tracker: Trackers = None,
     *,
     offline: Offline = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore records and cache.")] = False,
@@ -67,6 +69,7 @@ def run(
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
+    from di_bench.tracking import tracked
 
     with plain_errors():
         if offline:  # before a launcher's libraries are imported
@@ -76,6 +79,7 @@ def run(
     )
     quiet()
     with plain_errors(), ranks.launched():
+        follow = tracked(tracker or (), results, offline=offline)
         reach: Reach = "cache" if offline else "network"
         work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()
@@ -91,7 +95,7 @@ def run(
 
         if todo:
             with watching(todo, done, draw) as watcher:
-                run_all(todo, work.store, watcher, workers=workers or work.workers())
+                run_all(todo, work.store, follow(watcher), workers=workers or work.workers())
         if ranks.first():
             work.publish()
         typer.echo(draw())
