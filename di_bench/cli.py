@@ -185,6 +185,10 @@ def board(
         list[str] | None,
         typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
+    composite: Annotated[
+        list[str] | None,
+        typer.Option(help="Add this one; see `di-bench list composites`. May be repeated."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
     *,
     check: Annotated[
@@ -197,8 +201,12 @@ def board(
 ) -> None:
     """Show a leaderboard, or check committed ones (every suite's when none is named).
 
+    Rows stand in the suite's order. Where the suite names a `front`, text, md and latex say first
+    which methods nobody beats in both of its columns, and by whom the others are beaten. One number
+    of several columns is shown only when asked, by a composite's name, with its formula below.
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
     """
+    from di_bench.composite import added
     from di_bench.render import chosen, render
     from di_bench.store import whole
     from di_bench.work import checked_boards
@@ -218,6 +226,8 @@ def board(
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
         if method:
             records = chosen(records, method)
+        for name in composite or ():
+            records, loaded = added(records, loaded, name)
         text = render(records, loaded, form.value)
         if out is None:
             typer.echo(text, nl=False)
@@ -324,7 +334,7 @@ def grade(
 
 @app.command(name="list")
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
-    """List packaged methods, metrics, suites, or built-in models."""
+    """List packaged methods, metrics, composites, suites, or built-in models."""
     from di_bench import listing
 
     with plain_errors():

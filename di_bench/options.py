@@ -59,6 +59,7 @@ class Listing(StrEnum):
 
     methods = "methods"
     metrics = "metrics"
+    composites = "composites"
     suites = "suites"
     models = "models"
 

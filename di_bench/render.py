@@ -3,11 +3,13 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from textwrap import fill
 from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
 from di_bench.errors import StoreError, nearest, plain
 from di_bench.figure import figure
+from di_bench.headline import grouped, headline
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.scaling import scaling, short, shown
@@ -58,21 +60,31 @@ def _text(board: Board) -> str:
     lines = [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
     ]
-    notes = [f"* {note}" for note in board.footnotes()]
+    notes = [f"* {note}" for note in (*board.composites, *board.footnotes())]
     rule = "-" * len(lines[0])
-    return "\n".join([board.title, "", lines[0], rule, *lines[1:], "", NOTE, *notes]) + "\n"
+    top = [board.title, "", *(f"{fill(said, 100)}\n" for said in headline(board))]
+    return "\n".join([*top, lines[0], rule, *lines[1:], "", NOTE, *notes]) + "\n"
 
 
 def _markdown(board: Board) -> str:
     formulas = ", ".join(
         f"{_md(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
+        if board.groups.get(column) != "composite"
     )
-    notes = [f"- {_md(note)}" for note in board.footnotes()]
+    notes = [f"- {_md(note)}" for note in (*board.composites, *board.footnotes())]
     given = [f"- {_md(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
-    parts = [f"# {_md(board.title)}", "", *_table(board.header(), board.rows(), 2), "", NOTE]
-    ends = ["", f"Formulas: {formulas}.", *(["", *notes] if notes else []), *settings]
+    top = [f"# {_md(board.title)}", "", *(f"{_md(said)}\n" for said in headline(board))]
+    parts = [*top, *_table(board.header(), board.rows(), 2), "", NOTE]
+    ends = [
+        "",
+        _md(grouped(board)),
+        "",
+        f"Formulas: {formulas}.",
+        *(["", *notes] if notes else []),
+        *settings,
+    ]
     return "\n".join([*parts, *ends, *_ladder(board)]) + "\n"
 
 
@@ -128,10 +140,11 @@ def _latex(board: Board) -> str:
 
     header = board.header()
     groups = [list(rows) for _, rows in groupby(board.rows(), key=lambda cells: cells[0])]
+    notes = [*headline(board), *board.composites, *board.footnotes()]
     body = "\n\\midrule\n".join("\n".join(map(row, rows)) for rows in groups)
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {_tex(NOTE)}}}",
         rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule", row(header), r"\midrule",
         body, r"\bottomrule", r"\end{tabular}",
-        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in board.footnotes()), r"\end{table}",
+        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in notes), r"\end{table}",
     ]) + "\n"  # fmt: skip
