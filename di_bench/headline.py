@@ -45,7 +45,8 @@ def _of_model(board: Board, rows: Sequence[Line]) -> str:
             missing.append(line.method)
     members = sorted(front(labels), key=lambda point: point.forgetting)
     below = [f"{point.name} (by {_listed(above)})" for point, above in beaten([*labels])]
-    said = [f"from most forgotten, {', '.join(labels[one] for one in members) or 'nobody'}"]
+    on_it = ", ".join(labels[one] for one in members) or "nobody"
+    said = [f"on the front, most forgotten first: {on_it}"]
     said += [f"dominated: {', '.join(below)}"] if below else []
     said += [f"without a value: {', '.join(missing)}"] if missing else []
     end = f" For reference: {', '.join(beside)}." if beside else ""

@@ -56,7 +56,7 @@ def test_members_stand_first_by_what_they_forgot_and_the_beaten_after(tmp_path: 
     first, model = said(records(ROWS), made(tmp_path))
     assert first.startswith("Front of accuracy ↓ against kept ↑, by means over seeds")
     assert model == (
-        "builtin/nano: from most forgotten, ga (0.100, 0.100), di (0.500, 0.800); "
+        "builtin/nano: on the front, most forgotten first: ga (0.100, 0.100), di (0.500, 0.800); "
         "dominated: npo (by di), kl (by di). "
         "For reference: none (0.900, 0.900), retrain (0.400, 0.900)."
     )
@@ -65,9 +65,11 @@ def test_members_stand_first_by_what_they_forgot_and_the_beaten_after(tmp_path: 
 def test_the_baselines_of_the_contract_are_no_members_and_beat_nobody(tmp_path: Path) -> None:
     _, model = said(records({"none": (0.2, 0.9), "retrain": (0.1, 0.9), "di": (0.9, 0.1)}),
                     made(tmp_path))  # fmt: skip
-    assert "from most forgotten, di (0.900, 0.100). For reference: none" in model
+    assert "on the front, most forgotten first: di (0.900, 0.100). For reference: none" in model
     _, model = said(records({"none": (0.2, 0.9)}), made(tmp_path))
-    assert "from most forgotten, nobody. For reference: none (0.200, 0.900)." in model
+    assert (
+        "on the front, most forgotten first: nobody. For reference: none (0.200, 0.900)." in model
+    )
 
 
 def test_a_gold_column_counts_by_its_distance_to_the_retrain_row(tmp_path: Path) -> None:
@@ -75,12 +77,10 @@ def test_a_gold_column_counts_by_its_distance_to_the_retrain_row(tmp_path: Path)
     pairs: Pairs = {"retrain": (0.6, 0.9), "ga": (0.9, 0.5), "di": (0.5, 0.6), "npo": (0.2, 0.7)}
     first, model = said(records(pairs, front), made(tmp_path, front))
     assert first.startswith("Front of ratio ≈ against kept ↑")
-    assert (
-        "from most forgotten, di (0.500, 0.600), npo (0.200, 0.700); dominated: ga (by di" in model
-    )
+    assert "first: di (0.500, 0.600), npo (0.200, 0.700); dominated: ga (by di" in model
     without = [record for record in records(pairs, front) if record.method != "retrain"]
     assert said(without, made(tmp_path, front))[1] == (
-        "builtin/nano: from most forgotten, nobody; without a value: di, npo, ga."
+        "builtin/nano: on the front, most forgotten first: nobody; without a value: di, npo, ga."
     )
 
 
@@ -90,16 +90,16 @@ def test_a_row_without_a_value_is_named_and_one_of_fewer_seeds_says_so(tmp_path:
     half = [record for record in records({"npo": (0.6, 0.8)}) if record.seed == 0]
     _, model = said([*rows, *half, lost], made(tmp_path))
     assert model == (
-        "builtin/nano: from most forgotten, di (0.500, 0.800), npo (0.700, 0.900; 1 of 2 seeds); "
-        "without a value: ga."
+        "builtin/nano: on the front, most forgotten first: di (0.500, 0.800), "
+        "npo (0.700, 0.900; 1 of 2 seeds); without a value: ga."
     )
 
 
 def test_each_model_has_a_front_of_its_own(tmp_path: Path) -> None:
     other = records({"di": (0.1, 0.9)}, model={"name": "builtin--micro", "id": "builtin/micro"})
     _, nano, micro = said([*records(ROWS), *other], made(tmp_path))
-    assert nano.startswith("builtin/nano: from most forgotten, ga")
-    assert micro == "builtin/micro: from most forgotten, di (0.100, 0.900)."
+    assert nano.startswith("builtin/nano: on the front, most forgotten first: ga")
+    assert micro == "builtin/micro: on the front, most forgotten first: di (0.100, 0.900)."
 
 
 def test_two_who_beat_a_method_are_named_and_more_are_counted(tmp_path: Path) -> None:
