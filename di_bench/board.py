@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from di_bench.axes import titled
 from di_bench.corpus import digest
@@ -98,9 +98,15 @@ class Board:
 
     title: str
     columns: tuple[str, ...]
-    better: Mapping[str, str]
+    better: Mapping[str, Literal["lower", "higher", "gold"]]
     formulas: Mapping[str, str]
     lines: tuple[Line, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What each column tells of."""
+    front: tuple[str, ...] = ()
+    """The columns of the suite's front: rows have their cells whether they are shown or not."""
+    composites: tuple[str, ...] = ()
+    """What is said below of each composite among the columns."""
 
     def header(self) -> list[str]:
         """What stands over each column."""
@@ -197,10 +203,18 @@ def _board(records: list[Record], suite: Suite) -> Board:
     return Board(
         f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}",
         suite.shown,
-        {column: suite.better(column) for column in suite.shown},
+        {column: suite.better(column) for column in _read(suite)},
         {column: first.formulas.get(column, "") for column in suite.shown},
         tuple(lines),
+        {column: suite.group(column) for column in suite.shown},
+        suite.front,
+        tuple(suite.composites.values()),
     )
+
+
+def _read(suite: Suite) -> tuple[str, ...]:
+    """The columns it shows, and those of its front."""
+    return tuple(dict.fromkeys((*suite.shown, *suite.front)))
 
 
 def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str]]:
@@ -224,7 +238,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
     return Line(
         records[0].model["name"],
         records[0].row,
-        {c: cell(lambda r, c=c: r.scores.get(c), c) for c in suite.shown},  # type: ignore[misc]  # a bound loop variable
+        {c: cell(lambda r, c=c: r.scores.get(c), c) for c in _read(suite)},  # type: ignore[misc]  # a bound loop variable
         {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
         tuple(record.seed for record in records),
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
@@ -251,7 +265,7 @@ def _cost(record: Record, name: str) -> float | None:
 
 
 def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | float | None]]:
-    """One row per model, method and metric: mean, standard deviation, seeds, direction.
+    """One row per model, method and metric: mean, standard deviation, seeds, group, direction.
 
     And the trials of each row, on boards where some row has any.
     """
@@ -264,6 +278,7 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
             "parameters": line.parameters,
             "method": line.method,
             "metric": column,
+            "group": board.groups[column],
             "formula": board.formulas[column],
             "better": board.better[column],
             "mean": line.cells[column].mean,

@@ -1,6 +1,5 @@
 """The command line: verbs and their output, no logic."""
 
-import json
 import logging
 import shlex
 import sys
@@ -12,15 +11,14 @@ from typing import Annotated
 import typer
 
 from di_bench import manifest
+from di_bench.boarding import board
 from di_bench.comparing import compare
-from di_bench.errors import DiBenchError, plain
+from di_bench.errors import plain
 from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
-    Against,
     Cache,
     Changes,
-    Format,
     Listing,
     MethodsArg,
     Models,
@@ -178,69 +176,6 @@ def plan(
 
 
 @app.command()
-def board(
-    suite: Annotated[str | None, typer.Argument(help="A packaged suite or a YAML file.")] = None,
-    profile: Profile = "default",
-    results: Results = RESULTS,
-    form: Annotated[
-        Format, typer.Option("--format", help="How to write it; svg: against model size.")
-    ] = Format.text,
-    column: Annotated[
-        list[str] | None, typer.Option(help="Only this column; may be repeated.")
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this method, beside none and retrain; may be repeated."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
-    against: Annotated[
-        Against | None,
-        typer.Option(help="Put others' figures of the same data and model below; text and md."),
-    ] = None,
-    *,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            help="Fail when a LEADERBOARD.md or SCALING.svg is not what its records make.",
-        ),
-    ] = False,
-) -> None:
-    """Show a leaderboard, or check committed ones (every suite's when none is named).
-
-    With `--format svg` it is drawn: each column, and each method, against the number of weights.
-    """
-    from di_bench import literature
-    from di_bench.render import chosen, render
-    from di_bench.store import whole
-    from di_bench.work import checked_boards
-
-    with plain_errors():
-        if check:
-            for page in checked_boards(results, suite, profile):
-                typer.echo(f"{page}: made from its records")
-            return
-        if suite is None:
-            raise DiBenchError("name a suite; see `di-bench list suites`")
-        columns = [f"board={json.dumps(column)}"] if column else []
-        loaded = Choice(suite, profile, changes=columns).loaded
-        records = Store(results, cache_folder()).records(loaded)
-        if not records:
-            folder = results / loaded.name / profile
-            raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
-        if method:
-            records = chosen(records, method)
-        text = render(records, loaded, form.value)
-        if against:
-            text = f"{text}\n{literature.below(loaded, records, method or (), form.value)}"
-        if out is None:
-            typer.echo(text, nl=False)
-            return
-        with whole(out) as draft:
-            draft.write_text(text, encoding="utf-8")
-
-
-@app.command()
 def check(
     candidate: Annotated[Path, typer.Argument(help="A folder of records, or one record.")],
     against: Annotated[Path, typer.Option(help="The records to compare with.")],
@@ -319,6 +254,7 @@ def show(
             typer.echo("\n".join(showing.drawn(record, sys.stdout.encoding)))
 
 
+app.command()(board)
 app.command()(compare)
 
 
@@ -353,7 +289,7 @@ def grade(
 
 @app.command(name="list")
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
-    """List packaged methods, metrics, suites, or built-in models."""
+    """List packaged methods, metrics, composites, suites, or built-in models."""
     from di_bench import listing
 
     with plain_errors():

@@ -8,10 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from di_bench import __version__, methodfile, suite
+from di_bench.composite import COMPOSITES
 from di_bench.device import device
 from di_bench.errors import SuiteError
 from di_bench.methodfile import MethodFile
 from di_bench.metrics import VERSIONS
+from di_bench.metrics.metric import Metric
 from di_bench.size import SIZES
 from di_bench.spec import read_yaml
 
@@ -35,12 +37,30 @@ def methods() -> str:
 
 
 def metrics() -> str:
-    """Every metric: version, direction, what it reads, and its documentation."""
+    """Every metric: version, group, direction, what it reads, and its documentation."""
     return "\n\n".join(
-        f"{m.name}@{m.version} (better: {m.better}; reads: {', '.join(m.asks)})\n"
+        f"{m.formula} ({_group(m)}; better: {m.better}; reads: {', '.join(m.asks)})\n"
         + "\n".join(f"    {line}" for line in (inspect.getdoc(m.compute) or "").splitlines())
         for m in VERSIONS.values()
     )
+
+
+def _group(metric: Metric) -> str:
+    return metric.group + (", on what must stay utility" if metric.better == "memory" else "")
+
+
+def composites() -> str:
+    """Every composite: version, formula, ingredients, selection rule, source."""
+    return "\n\n".join(
+        "\n".join([
+            name,
+            f"    {one.text}",
+            *(f"    {key}: {need.formula} of {need.group}" for key, need in one.needs.items()),
+            f"    Selection: {one.selection}.",
+            f"    Source: {one.source}.",
+        ])
+        for name, one in COMPOSITES.items()
+    )  # fmt: skip
 
 
 def suites() -> str:

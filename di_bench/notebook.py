@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from di_bench import board as boards
+from di_bench.composite import added
 from di_bench.progress import watching
 from di_bench.store import Store
 from di_bench.work import Choice, Work, cache_folder
@@ -39,7 +40,16 @@ def run(
     return boards.frame(work.records(), work.suite)
 
 
-def board(suite: str, *, profile: str = "default", results: str | Path = "results") -> pd.DataFrame:
-    """The board of stored records: one row per model, method and metric."""
+def board(
+    suite: str,
+    *,
+    profile: str = "default",
+    composites: Sequence[str] = (),
+    results: str | Path = "results",
+) -> pd.DataFrame:
+    """The board of stored records: one row per model, method and metric, or asked composite."""
     work = Choice(suite, profile).loaded
-    return boards.frame(Store(Path(results), cache_folder()).records(work), work)
+    records = Store(Path(results), cache_folder()).records(work)
+    for name in composites:
+        records, work = added(records, work, name)
+    return boards.frame(records, work)

@@ -81,6 +81,7 @@ class Listing(StrEnum):
 
     methods = "methods"
     metrics = "metrics"
+    composites = "composites"
     suites = "suites"
     models = "models"
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from textwrap import fill
 from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
 from di_bench.errors import StoreError, nearest, plain
 from di_bench.figure import figure
+from di_bench.headline import grouped, headline
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.scaling import scaling, short, shown
@@ -53,9 +55,10 @@ def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
 
 
 def _text(board: Board) -> str:
-    notes = [f"* {note}" for note in board.footnotes()]
+    notes = [f"* {note}" for note in (*board.composites, *board.footnotes())]
     lines = aligned([board.header(), *board.rows()])
-    return "\n".join([board.title, "", *lines, "", NOTE, *notes]) + "\n"
+    top = [board.title, "", *(f"{fill(said, 100)}\n" for said in headline(board))]
+    return "\n".join([*top, *lines, "", NOTE, *notes]) + "\n"
 
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:
@@ -71,12 +74,21 @@ def _markdown(board: Board) -> str:
     formulas = ", ".join(
         f"{markdown(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
+        if board.groups.get(column) != "composite"
     )
-    notes = [f"- {markdown(note)}" for note in board.footnotes()]
+    notes = [f"- {markdown(note)}" for note in (*board.composites, *board.footnotes())]
     given = [f"- {markdown(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
-    parts = [f"# {markdown(board.title)}", "", *tabled(board.header(), board.rows(), 2), "", NOTE]
-    ends = ["", f"Formulas: {formulas}.", *(["", *notes] if notes else []), *settings]
+    top = [f"# {markdown(board.title)}", "", *(f"{markdown(said)}\n" for said in headline(board))]
+    parts = [*top, *tabled(board.header(), board.rows(), 2), "", NOTE]
+    ends = [
+        "",
+        markdown(grouped(board)),
+        "",
+        f"Formulas: {formulas}.",
+        *(["", *notes] if notes else []),
+        *settings,
+    ]
     return "\n".join([*parts, *ends, *_ladder(board)]) + "\n"
 
 
@@ -133,10 +145,11 @@ def _latex(board: Board) -> str:
 
     header = board.header()
     groups = [list(rows) for _, rows in groupby(board.rows(), key=lambda cells: cells[0])]
+    notes = [*headline(board), *board.composites, *board.footnotes()]
     body = "\n\\midrule\n".join("\n".join(map(row, rows)) for rows in groups)
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {_tex(NOTE)}}}",
         rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule", row(header), r"\midrule",
         body, r"\bottomrule", r"\end{tabular}",
-        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in board.footnotes()), r"\end{table}",
+        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in notes), r"\end{table}",
     ]) + "\n"  # fmt: skip

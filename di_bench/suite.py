@@ -16,7 +16,7 @@ from di_bench.asks import Gradient, Judge, Nlu, OfItems, Probe, Read, Tasks, Wri
 from di_bench.errors import SuiteError, nearest
 from di_bench.metrics import METRICS, VERSIONS, metric
 from di_bench.metrics.definitions import DEFINITIONS
-from di_bench.metrics.metric import Metric
+from di_bench.metrics.metric import Group, Metric
 from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
 from di_bench.objective import Objective
 from di_bench.overlay import anchored, as_settings, leaves, mapping, overlaid
@@ -71,6 +71,12 @@ class Suite(Spec):
     """What --set changed: places and values. Filled by `load`, not by a file."""
     board: tuple[str, ...] = ()
     """The columns a board shows, in order; all when empty. Records keep every column."""
+    front: tuple[str, ...] = ()
+    """A column of forgetting and one of utility: a board says first which methods are on the front
+    between them. It is read by boards alone and stands in no key."""
+    composites: dict[str, str] = Field({}, exclude=True)
+    """Composites a board was asked for, and what it says of each. Filled by `composite.added`, not
+    by a file."""
 
     @field_validator("models", mode="before")
     @classmethod
@@ -129,6 +135,7 @@ class Suite(Spec):
             _known(("watch", kind), "split", split, self._askable)
         for i, column in enumerate(self.board):
             _known(("board", i), "column", column, self.metrics)
+        self._check_front()
         if self.tune is None:
             return
         _known(
@@ -142,6 +149,16 @@ class Suite(Spec):
             if self.better(column) == "gold":
                 said = "has no better end to keep a share of; keep another column"
                 raise PlaceError(("tune", "keep", column), said)
+
+    def _check_front(self) -> None:
+        sides: tuple[Group, Group] = ("forgetting", "utility")
+        if self.front and len(self.front) != len(sides):
+            raise PlaceError(("front",), "name two columns, one of forgetting and one of utility")
+        for i, (column, group) in enumerate(zip(self.front, sides, strict=False)):
+            _known(("front", i), "column", column, self.metrics)
+            if self.group(column) != group:
+                said = f"{column} is of {self.group(column)}; name a column of {group}"
+                raise PlaceError(("front", i), said)
 
     def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge | Gradient) -> None:
         if isinstance(probe, OfItems):
@@ -183,17 +200,36 @@ class Suite(Spec):
         Splits named after `forget` or `holdout`, as `forget_qa`, count as they do. A request by its
         own name is kept at some steps and forgotten at others: as its golds do.
         """
-        metric, probes = self.reads(column)
+        if column in self.composites:
+            return "higher"
+        metric, _ = self.reads(column)
         if metric.better != "memory":
             return metric.better
-        probe = self.probes[probes[0]]
+        side = self._side(column)
+        return "lower" if side == "forget" else "gold" if side in _AS_GOLDS else "higher"
+
+    def group(self, column: str) -> Group | Literal["composite"]:
+        """What a column tells of: a metric of forgetting depends on the split it is read on."""
+        if column in self.composites:
+            return "composite"
+        metric, _ = self.reads(column)
+        side = self._side(column)
+        if metric.group != "forgetting" or side is None:
+            return metric.group
+        return "privacy" if side == "holdout" else "utility" if side == "kept" else "forgetting"
+
+    def _side(self, column: str) -> Literal["forget", "request", "holdout", "kept"] | None:
+        """Whose items a column reads first; none where it reads no items."""
+        probe = self.probes[self.reads(column)[1][0]]
         probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
-        split = getattr(probe, "split", "")
-        gone = axes.MADE if self.requests else ("forget",)
+        if not (split := getattr(probe, "split", "")):
+            return None
         if split in self.requests:
-            return "gold"
+            return "request"
         side = split.partition("_")[0]  # `forget_questions` are of `forget`
-        return "lower" if side in gone else "gold" if side == "holdout" else "higher"
+        if side in (axes.MADE if self.requests else ("forget",)):
+            return "forget"
+        return "holdout" if side == "holdout" else "kept"
 
     def cut(self, columns: Collection[str]) -> "Suite":
         """The suite with these columns, and no more probes than they read."""
@@ -202,7 +238,8 @@ class Suite(Spec):
         read |= {probe.of for probe in asked if isinstance(probe, Judge)}
         metrics = {name: of for name, of in self.metrics.items() if name in columns}
         probes = {name: probe for name, probe in self.probes.items() if name in read}
-        return self.model_copy(update={"metrics": metrics, "probes": probes, "board": ()})
+        left = {"metrics": metrics, "probes": probes, "board": (), "front": ()}
+        return self.model_copy(update=left)
 
     @cached_property
     def _askable(self) -> set[str]:
@@ -219,12 +256,13 @@ class Suite(Spec):
         laid = axes.corpora(self.corpus, self.forget_sizes).values()
         return frozenset(hub for spec in laid for hub in spec.hubs)
 
-    @cached_property
+    @property
     def shown(self) -> tuple[str, ...]:
         """The columns a board shows."""
-        return self.board or tuple(self.metrics)
+        return (*(self.board or self.metrics), *self.composites)
 
 
+_AS_GOLDS = ("holdout", "request")
 _KEEPS = {
     "features": "keeps: features",
     "likelihood": "keeps: likelihood",

@@ -101,6 +101,9 @@ KEPT = """\
   retain_prob: {probability: retain}
   prose_perplexity: {perplexity: prose}
   nlu: {nlu: nlu}
+
+# What a board says first: which methods no other beats in both of these.
+front: [forget_accuracy, retain_accuracy]
 """
 
 

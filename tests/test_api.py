@@ -20,6 +20,8 @@ def test_a_notebook_runs_a_suite_and_reads_its_board(
     assert 0 <= row["mean"] <= 1
     assert row["seeds"] == 1
     assert api.board(str(suite_file), results=results).equals(made)
+    more = api.board(str(suite_file), composites=["hm-memory-utility"], results=results)
+    assert set(more["metric"]) - set(made["metric"]) == {"hm-memory-utility@1"}
 
 
 def test_every_name_of_the_api_is_there() -> None:

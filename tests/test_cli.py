@@ -104,6 +104,27 @@ def test_plan_and_board_and_show_read_what_run_left(done: Path, folders: list[st
     assert "accuracy\tforget/1\tforget/1\t" in cli("show", record, "--items").output
 
 
+def test_a_board_begins_with_its_front_and_has_a_composite_when_asked(
+    tmp_path: Path, folders: list[str]
+) -> None:
+    path = toy.write(tmp_path, {"models": ["builtin/nano"], "front": ["accuracy", "kept"]})
+    work = toy.work(path)
+    for cell in work.runs:
+        work.store.keep(cell, toy.record(method=cell.method.name, seed=cell.seed), {})
+    plain = cli("board", path, *folders[:2]).output
+    assert plain.splitlines()[2].startswith("Front of accuracy ↓ against kept ↑, by means over")
+    assert "hm-" not in plain
+    shown = cli("board", path, "--composite", "hm-memory-utility", "--column", "kept", *folders[:2])
+    assert (shown.exit_code, shown.output.count("hm-memory-utility@1 ↑")) == (0, 1)
+    said = "the suite has no column of forgetting with extraction_strength@1"
+    assert f"* di, hm-memory-utility@1: {said}" in shown.output
+    assert "* hm-memory-utility@1 = HM(HM(1 - ES" in shown.output
+    wrong = cli("board", path, "--composite", "mean", *folders[:2])
+    assert (wrong.exit_code, wrong.output.count("\n")) == (2, 1)
+    assert "--composite mean: there is none; There are: hm-memory-privacy" in wrong.output
+    assert "hm-memory-utility@1\n    HM(HM(" in cli("list", "composites").output
+
+
 def test_a_new_probe_asks_without_training(done: Path, folders: list[str]) -> None:
     weights, asked = times(folders[3], "*.safetensors"), times(folders[3], "rows.parquet")
     change(done, probes={"retain": {"ask": "read", "split": "retain"}})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from di_bench import __version__, listing, methodfile, suite
+from di_bench.composite import COMPOSITES
 from di_bench.errors import ModelError
 from di_bench.metrics import VERSIONS
 from di_bench.size import SIZES, size
@@ -21,8 +22,19 @@ def test_every_metric_is_listed_with_version_direction_and_source() -> None:
     heads = [block for block in blocks if not block.startswith(" ")]
     assert [head.partition(" ")[0] for head in heads] == list(VERSIONS)
     for head, metric in zip(heads, VERSIONS.values(), strict=True):
-        assert head.startswith(f"{metric.name}@{metric.version} (better: {metric.better}; reads: ")
+        assert head.startswith(f"{metric.name}@{metric.version} ({metric.group}")
+        assert f"; better: {metric.better}; reads: " in head
         assert len(head.splitlines()) > 1, f"{metric.name} has no documentation"
+
+
+def test_every_composite_is_listed_with_formula_selection_and_source() -> None:
+    blocks = listing.composites().split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == list(COMPOSITES)
+    for block, composite in zip(blocks, COMPOSITES.values(), strict=True):
+        assert composite.text in block
+        assert all(need.formula in block for need in composite.needs.values())
+        assert "    Selection: " in block
+        assert "    Source: ours, after " in block
 
 
 def test_every_packaged_suite_is_listed_with_its_profiles() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from di_bench.errors import SuiteError
 from di_bench.metrics import METRICS, VERSIONS, metric
 from di_bench.metrics.items import mean
+from di_bench.metrics.metric import GROUPS, Group
 from di_bench.transcript import Part, Row, Rows
 from tests.grading import grade, ratio_rows, read, value, wrote
 
@@ -28,6 +29,8 @@ def test_table_is_whole() -> None:
     assert metric("rouge").better == "memory"
     assert metric("forget_quality").needs == "gold"
     assert len(metric("model_utility").asks) == 6
+    assert [*GROUPS] == list(get_args(Group))
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(METRICS)
 
 
 @pytest.mark.parametrize("name", VERSIONS)

@@ -42,6 +42,13 @@ BAD = {
     "{metrics: {new: {probability: forgot}}}":
         "metrics.new: unknown probe 'forgot'; did you mean 'forget'?",
     "{board: [acuracy]}": "board.0: unknown column 'acuracy'; did you mean 'accuracy'?",
+    "{front: [acuracy, kept]}": "front.0: unknown column 'acuracy'; did you mean 'accuracy'?",
+    "{front: [kept, accuracy]}": "front.0: kept is of utility; name a column of forgetting",
+    "{front: [accuracy, likeness]}":
+        "front.1: likeness is of generation; name a column of utility",
+    "{front: [accuracy]}": "front: name two columns, one of forgetting and one of utility",
+    "{front: [accuracy, kept, kept]}": "front: name two columns",
+    "{front: accuracy}": "front: must be a list, not 'accuracy'",
     "{recipe: {lrr: 1}}": "recipe.lrr: unknown setting of a recipe; did you mean 'lr'?",
     "{grow: {memorise: {}}}": "grow.memorise: unknown key; did you mean 'memorize'?",
     "{grow: {memorize: {epoch: 3}}}":
@@ -237,3 +244,45 @@ def test_a_memory_metric_should_fall_on_forget_and_stay_elsewhere(
     tmp_path: Path, column: str, better: str
 ) -> None:
     assert suite.load(file(tmp_path, "{}")).better(column) == better
+
+
+def test_a_column_is_of_the_group_of_its_metric_and_of_what_it_reads(tmp_path: Path) -> None:
+    changes = (
+        "{probes: {unseen: {ask: read, split: holdout}, exam: {ask: tasks, tasks: [di_copa]}}, "
+        "corpus: {splits: {holdout: {file: retain.jsonl}}}, "
+        "metrics: {known: {probability: unseen}, hazards: {wmdp: exam}, exam: {nlu: exam}, "
+        "attack: {mia_loss: [forget, unseen]}, "
+        "kept_ratio: {truth_ratio: retain}, said: {rep_4: answers}}}"
+    )
+    loaded = suite.load(file(tmp_path, changes))
+    assert {column: loaded.group(column) for column in loaded.metrics} == {
+        "accuracy": "forgetting",
+        "kept": "utility",
+        "quality": "forgetting",
+        "ratio": "forgetting",
+        "likeness": "generation",
+        "known": "privacy",  # of items nobody trained on: what attacks hold forget against
+        "hazards": "forgetting",  # an exam reads no items of a split
+        "exam": "utility",
+        "attack": "privacy",
+        "kept_ratio": "utility",
+        "said": "generation",  # though of the forget set
+    }
+
+
+def test_a_front_is_read_by_boards_alone(tmp_path: Path) -> None:
+    def keys(changes: str) -> list[tuple[str, ...]]:
+        runs = toy.work(file(tmp_path, changes)).runs
+        return [(run.name, run.weights_key, run.scores_key, run.setup) for run in runs]
+
+    toy.write(tmp_path)
+    plain = keys("{}")
+    assert keys("{front: [accuracy, kept]}") == plain
+    assert len(plain) > 4
+
+
+def test_every_packaged_suite_has_a_front_in_every_profile() -> None:
+    for path in sorted(suite.PACKAGED.glob("*.yaml")):
+        profiles = yaml.safe_load(path.read_text(encoding="utf-8")).get("profiles") or {}
+        for profile in ("default", *profiles):
+            assert len(suite.load(path.stem, profile).front) == 2, (path.stem, profile)

@@ -17,6 +17,26 @@ Need = Literal["gold", "golds", "gold and start"]
 """`gold`: the gold of its own grow seed (for a gold, those of the others); `golds`: those of all
 grow seeds, its own first; `start`: the model as it was before unlearning."""
 Ask = Literal["read", "write", "tasks", "judge", "gradient"]
+Group = Literal["forgetting", "privacy", "utility", "generation"]
+"""What a column tells of. Cost, a board's fifth group, is measured and has no formula."""
+GROUPS: Mapping[Group, tuple[str, ...]] = {
+    "forgetting": (
+        "probability", "exact_memorization", "extraction_strength", "el_3", "el_5", "el_10",
+        "extractable", "discoverable", "rouge", "rouge_f1", "exact_match", "verbmem", "knowmem",
+        "similarity", "truth_ratio", "forget_quality", "gold_distance", "wmdp",
+    ),
+    "privacy": (
+        "mia_loss", "mia_zlib", "mia_min_k", "mia_min_k_plus_plus", "mia_reference", "mia_gradnorm",
+        "privleak", "s_mia",
+    ),
+    "utility": ("model_utility", "perplexity", "nlu"),
+    "generation": (
+        "rep_2", "rep_3", "rep_4", "diversity", "div_2", "div_3", "distinct_1", "distinct_2",
+        "distinct_3", "token_entropy", "mauve", "coherence", "oracle_perplexity", "fluency",
+    ),
+}  # fmt: skip
+"""Each metric in one group. `Suite.group` moves one of forgetting that reads other items: it is
+utility on what must stay, and privacy on what nobody trained on."""
 
 
 class GapError(Exception):
@@ -65,6 +85,11 @@ class Metric:
     """What the judges it reads must keep."""
     many: bool = False
     """It reads one or more probes of its kind, as if they were one."""
+
+    @property
+    def group(self) -> Group:
+        """What it tells of, where it reads the forget set."""
+        return next(group for group, names in GROUPS.items() if self.name in names)
 
     @property
     def formula(self) -> str:

@@ -1,0 +1,104 @@
+"""The verb `board` of the command line: its options, and which parts it calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from di_bench.errors import DiBenchError
+from di_bench.options import RESULTS, Against, Format, Profile, Results, plain_errors
+from di_bench.store import Store, whole
+from di_bench.work import Choice, cache_folder
+
+
+def board(
+    suite: Annotated[str | None, typer.Argument(help="A packaged suite or a YAML file.")] = None,
+    profile: Profile = "default",
+    results: Results = RESULTS,
+    form: Annotated[
+        Format, typer.Option("--format", help="How to write it; svg: against model size.")
+    ] = Format.text,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Only this column; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this method, beside none and retrain; may be repeated."),
+    ] = None,
+    composite: Annotated[
+        list[str] | None,
+        typer.Option(help="Add this one; see `di-bench list composites`. May be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(help="Put others' figures of the same data and model below; text and md."),
+    ] = None,
+    *,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Fail when a LEADERBOARD.md or SCALING.svg is not what its records make.",
+        ),
+    ] = False,
+) -> None:
+    """Show a leaderboard, or check committed ones (every suite's when none is named).
+
+    Rows stand in the suite's order. Where the suite names a `front`, text, md and latex say first
+    which methods nobody beats in both of its columns, and by whom the others are beaten. One number
+    of several columns is shown only when asked, by a composite's name, with its formula below.
+    With `--format svg` it is drawn: each column, and each method, against the number of weights.
+    """
+    with plain_errors():
+        if check:
+            from di_bench.work import checked_boards
+
+            for page in checked_boards(results, suite, profile):
+                typer.echo(f"{page}: made from its records")
+            return
+        if suite is None:
+            raise DiBenchError("name a suite; see `di-bench list suites`")
+        columns = [f"board={json.dumps(column)}"] if column else []
+        asked = Asked(form, tuple(method or ()), tuple(composite or ()), against)
+        text = written(Choice(suite, profile, changes=columns), results, asked)
+        if out is None:
+            typer.echo(text, nl=False)
+            return
+        with whole(out) as draft:
+            draft.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a board, and how."""
+
+    form: Format
+    methods: tuple[str, ...]
+    composites: tuple[str, ...]
+    against: Against | None
+
+
+def written(choice: Choice, results: Path, asked: Asked) -> str:
+    """A board in its form. Raises DiBenchError where there are no records."""
+    from di_bench import literature
+    from di_bench.composite import added
+    from di_bench.render import chosen, render
+
+    suite = choice.loaded
+    records = Store(results, cache_folder()).records(suite)
+    if not records:
+        folder = results / suite.name / suite.profile
+        raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
+    if asked.methods:
+        records = chosen(records, asked.methods)
+    for name in asked.composites:
+        records, suite = added(records, suite, name)
+    text = render(records, suite, asked.form.value)
+    if asked.against:
+        text += "\n" + literature.below(suite, records, asked.methods, asked.form.value)
+    return text
