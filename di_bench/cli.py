@@ -189,6 +189,7 @@ def board(
         list[str] | None, typer.Option(help="Only this column; may be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    cache: Cache = None,
     *,
     check: Annotated[
         bool,
@@ -196,6 +197,7 @@ def board(
     ] = False,
 ) -> None:
     """Show a leaderboard, or check committed ones (every suite's when none is named)."""
+    from di_bench import texts
     from di_bench.render import render
     from di_bench.store import whole
     from di_bench.work import checked_boards
@@ -209,11 +211,16 @@ def board(
             raise DiBenchError("name a suite; see `di-bench list suites`")
         columns = [f"board={json.dumps(column)}"] if column else []
         loaded = Choice(suite, profile, changes=columns).loaded
-        records = Store(results, cache_folder()).records(loaded)
+        store = Store(results, cache or cache_folder())
+        records = store.records(loaded)
         if not records:
             folder = results / loaded.name / profile
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
-        text = render(records, loaded, form.value)
+        wanted = form.value
+        if wanted == "html":
+            text = texts.page(Choice(suite, profile, changes=columns), store, records)
+        else:
+            text = render(records, loaded, wanted)
         if out is None:
             typer.echo(text, nl=False)
             return

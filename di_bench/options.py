@@ -45,6 +45,7 @@ class Format(StrEnum):
     latex = "latex"
     csv = "csv"
     json = "json"
+    html = "html"
 
 
 class Listing(StrEnum):
