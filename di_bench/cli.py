@@ -220,7 +220,7 @@ def board(
         if wanted == "html":
             text = texts.page(Choice(suite, profile, changes=columns), store, records)
         else:
-            text = render(records, loaded, wanted)
+            text = render(records, loaded, wanted)  # type: ignore[arg-type]  # each but html
         if out is None:
             typer.echo(text, nl=False)
             return
