@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,23 @@ def save(lm: LM, folder: Path, base: str | None = None, revision: str | None = N
     save_file(contiguous, folder / _ADAPTER, metadata={"format": "pt"})
 
 
+def adapted(lm: LM, folder: Path) -> LM:
+    """A model under the adapter of a folder in PEFT's layout, safetensors only.
+
+    Raises ModelError when it is none for this model.
+    """
+    if not (folder / _ADAPTER).exists():
+        raise ModelError(f"{folder}: holds no {_ADAPTER}; pickled weights are not loaded")
+    try:
+        with warnings.catch_warnings():  # PEFT would leave what is missing as it was born
+            warnings.filterwarnings("error", "Found missing adapter keys")
+            model = PeftModel.from_pretrained(lm.model, str(folder))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, UserWarning) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder}: not an adapter of this model ({said})") from error
+    return LM(model.eval().requires_grad_(False), lm.tokenizer, lm.template)
+
+
 def restore(lm: LM, folder: Path) -> None:
     """Put kept weights back, in place."""
     if isinstance(lm.model, PeftModel):
@@ -92,6 +110,14 @@ def restore(lm: LM, folder: Path) -> None:
     with torch.no_grad():
         lm.model.load_state_dict(saved.state_dict())
     lm.model.eval()
+
+
+def merged(lm: LM) -> LM:
+    """A model with its adapter taken into its weights; one without an adapter as it is."""
+    if not isinstance(lm.model, PeftModel):
+        return lm
+    adapted: Any = lm.model
+    return LM(adapted.merge_and_unload(), lm.tokenizer, lm.template)
 
 
 def twin(lm: LM, layers: int | None = None) -> LM:

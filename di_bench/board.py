@@ -10,6 +10,7 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.errors import plain
 from di_bench.record import Record
@@ -87,6 +88,8 @@ class Line:
     trials: int = 0
     """How many trials its settings came from; 0 where they were not searched."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    """How many weights its model has."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +163,16 @@ class Board:
 
 
 def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
-    """A board for each corpus and set of formulas among the records, usually one."""
+    """A board for each corpus and set of formulas among the records, usually one.
 
-    def like(record: Record) -> str:
-        return digest(record.corpus, {c: record.formulas.get(c) for c in suite.shown}, record.peft)
+    Those of a suite with an axis come one for each of its parts, in the suite's order.
+    """
+    places = {part: place for place, part in enumerate(suite.parts)}
+
+    def like(record: Record) -> tuple[int, str, str]:
+        formulas = {c: record.formulas.get(c) for c in suite.shown}
+        place = places.get(record.axis, len(places))
+        return place, record.axis, digest(record.corpus, formulas, record.peft)
 
     ordered = sorted(records, key=like)
     return [_board(list(alike), suite) for _, alike in groupby(ordered, key=like)]
@@ -184,8 +193,9 @@ def _board(records: list[Record], suite: Suite) -> Board:
     shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
     profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
     first = records[0]
+    part = f", {titled(first.axis, suite.parts)}" if first.axis else ""
     return Board(
-        f"{first.title}, {first.corpus['name']}{profile}: {shown}",
+        f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}",
         suite.shown,
         {column: suite.better(column) for column in suite.shown},
         {column: first.formulas.get(column, "") for column in suite.shown},
@@ -220,6 +230,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
         max(record.trials for record in records),
         records[0].settings,
+        next((record.weights for record in records if record.weights), None),
     )
 
 
@@ -250,6 +261,7 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
         {
             "board": board.title,
             "model": line.model.replace("--", "/"),
+            "parameters": line.parameters,
             "method": line.method,
             "metric": column,
             "formula": board.formulas[column],

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from di_bench import manifest
 from di_bench.errors import DiBenchError, plain
+from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
     Cache,
@@ -30,7 +31,7 @@ from di_bench.options import (
 )
 from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder
+from di_bench.work import Choice, Work, cache_folder
 
 app = typer.Typer(
     help="A benchmark of methods that make language models forget.",
@@ -63,26 +64,17 @@ def run(
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
-    from di_bench.store import whole
 
-    if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    with plain_errors():
+        if offline:  # before a launcher's libraries are imported
+            manifest.use(cache or cache_folder())
     logging.basicConfig(
         level=logging.INFO if ranks.first() else logging.ERROR, format="%(message)s"
     )
     quiet()
     with plain_errors(), ranks.launched():
-        work = _work(
-            suite,
-            methods,
-            profile,
-            model,
-            seed,
-            set_,
-            results,
-            cache,
-            "cache" if offline else "network",
-        )
+        reach: Reach = "cache" if offline else "network"
+        work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()
         if fresh and ranks.first():
             work.forget()
@@ -98,8 +90,7 @@ def run(
             with watching(todo, done, draw) as watcher:
                 run_all(todo, work.store, watcher, workers=workers or work.workers())
         if ranks.first():
-            with whole(folder / "LEADERBOARD.md") as draft:
-                draft.write_text(render(work.records(), work.suite, "md"), encoding="utf-8")
+            work.publish()
         typer.echo(draw())
         kept = [work.store.record(run) for run in work.runs]
         if wrong := [record for record in kept if record and record.status == "failed"]:
@@ -184,21 +175,34 @@ def board(
     suite: Annotated[str | None, typer.Argument(help="A packaged suite or a YAML file.")] = None,
     profile: Profile = "default",
     results: Results = RESULTS,
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.text,
+    form: Annotated[
+        Format, typer.Option("--format", help="How to write it; svg: against model size.")
+    ] = Format.text,
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
     cache: Cache = None,
     *,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Fail when a LEADERBOARD.md is not what its records make."),
+        typer.Option(
+            "--check",
+            help="Fail when a LEADERBOARD.md or SCALING.svg is not what its records make.",
+        ),
     ] = False,
 ) -> None:
-    """Show a leaderboard, or check committed ones (every suite's when none is named)."""
+    """Show a leaderboard, or check committed ones (every suite's when none is named).
+
+    With `--format svg` it is drawn: each column, and each method, against the number of weights.
+    With `--format html` it is one page that needs no network: plots, curves, items, their answers.
+    """
     from di_bench import texts
-    from di_bench.render import render
+    from di_bench.render import chosen, render
     from di_bench.store import whole
     from di_bench.work import checked_boards
 
@@ -216,6 +220,8 @@ def board(
         if not records:
             folder = results / loaded.name / profile
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
+        if method:
+            records = chosen(records, method)
         wanted = form.value
         if wanted == "html":
             text = texts.page(Choice(suite, profile, changes=columns), store, records)
@@ -250,31 +256,9 @@ def check(
     with plain_errors():
         mine, theirs = gate.load(candidate), gate.load(against)
         findings = gate.check(mine, theirs, tolerance, leave_out or ())
-        for f in findings:
-            if f.verdict != "same":
-                numbers = (
-                    ""
-                    if f.candidate is None or f.reference is None
-                    else f"{f.reference:.4g} -> {f.candidate:.4g}"
-                )
-                typer.echo(
-                    "  ".join(
-                        filter(None, (f.verdict, f.model, f.method, f.column, numbers, f.why))
-                    )
-                )
-        count = {
-            v: sum(f.verdict == v for f in findings)
-            for v in ("same", "better", "worse", "not comparable")
-        }
-        typer.echo(
-            ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-            + f" (tolerance {tolerance:g})"
-            + (f"; left out: {', '.join(leave_out)}" if leave_out else "")
-        )
-        if count["worse"]:
-            raise typer.Exit(1)
-        if count["not comparable"]:
-            raise typer.Exit(2)
+        typer.echo("\n".join(gate.lines(findings, tolerance, leave_out or ())))
+        if code := gate.exit_code(findings):
+            raise typer.Exit(code)
 
 
 @app.command()
@@ -329,12 +313,13 @@ def grade(
     cache: Cache = None,
 ) -> None:
     """Score stored transcripts again, without training or asking."""
-    from di_bench.pipeline import Pipeline
     from di_bench.runner import quiet
 
     quiet()
     with plain_errors():
         work = _work(suite, methods, profile, model, seed, set_, results, cache, "cache")
+        from di_bench.pipeline import Pipeline  # its libraries read what was just settled
+
         ready = [run for run in work.runs if work.answered(run)]
         pipeline = Pipeline(work.store)
         for each in ready:
@@ -354,6 +339,30 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
         typer.echo(getattr(listing, what.value)())
 
 
+@app.command()
+def fetch(
+    suite: SuiteArg,
+    methods: MethodsArg = None,
+    profile: Profile = "default",
+    model: Models = None,
+    set_: Changes = None,
+    *,
+    to: Annotated[Path, typer.Option(help="The folder to fill; --cache on the other machine.")],
+) -> None:
+    """Collect what a suite needs from elsewhere, for a machine without network.
+
+    Models, data sets, and the local files that the suite and the methods name. A fetch that was
+    killed goes on. The last line is the command to run there.
+    """
+    from di_bench.fetch import fetch as collect
+    from di_bench.runner import quiet
+
+    quiet()
+    with plain_errors():
+        choice = Choice(suite, profile, model or (), (), set_ or ())
+        typer.echo(collect(choice, methods or (), to, typer.echo))
+
+
 @new.command()
 def method(
     name: Annotated[str, typer.Argument(help="What to call it: a Python name.")],
@@ -366,6 +375,48 @@ def method(
         code, test = (shlex.quote(str(path)) for path in scaffold.method(name, to))
         code = code if "/" in code else f"./{code}"
         typer.echo(f"di-bench run tofu {code} --model builtin/nano --seed 0\npytest {test}")
+
+
+@new.command()
+def suite(
+    name: Annotated[str, typer.Argument(help="What to call it: a file name without an ending.")],
+    forget: Annotated[
+        Path, typer.Option(help="What to forget: a json, jsonl, csv, parquet or txt file.")
+    ],
+    retain: Annotated[Path, typer.Option(help="What to keep, in such a file.")],
+    holdout: Annotated[
+        Path | None, typer.Option(help="Texts like forget's that nobody trains on, for privacy.")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
+    model: Annotated[
+        str, typer.Option(help="A built-in size, a hub id or a folder.")
+    ] = "builtin/nano",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Which column is what: answer=COLUMN, prompt=COLUMN; may be repeated."),
+    ] = None,
+    *,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse near-duplicates too, not only warn of them.")
+    ] = False,
+) -> None:
+    """Write a suite over your own files, after checking that what to forget is not in the rest.
+
+    Columns are recognised by their names: question or prompt or instruction or input, with answer
+    or completion or response or output; else text, document or content. A txt file holds documents
+    with blank lines between them. The files stay where they are.
+    """
+    from di_bench import newsuite
+
+    with plain_errors():
+        files = newsuite.Files(forget, retain, holdout, tuple(field or ()))
+        made = newsuite.suite(name, files, to, model, strict=strict)
+        for line in made.found:
+            typer.echo(plain(line))
+        for line in made.warnings:
+            typer.secho(line, err=True, fg="yellow")
+        path = str(made.path) if "/" in str(made.path) else f"./{made.path}"
+        typer.echo(f"di-bench run {shlex.quote(path)}")
 
 
 @app.command()

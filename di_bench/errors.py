@@ -37,6 +37,10 @@ class DivergedError(DiBenchError):
     """Training left the finite numbers. That is a finding about the method, so it is recorded."""
 
 
+class EarlierError(DiBenchError):
+    """What a run goes on from has failed, and so has the run."""
+
+
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """The tail of a message about an unknown name: the nearest right one, and all there are."""
     names = sorted(known)

@@ -12,6 +12,7 @@ from errno import EBUSY
 from pathlib import Path
 
 from di_bench import adapt, methodfile, suite
+from di_bench.checkpoint import BASE
 from di_bench.errors import MethodError, StoreError, SuiteError
 from di_bench.lm import LM, hush
 from di_bench.methodfile import MethodFile
@@ -23,8 +24,6 @@ from di_bench.store import Store, whole
 from di_bench.work import Choice, Work
 
 Say = Callable[[str], None]
-BASE = "base"
-"""Where in an exported adapter's folder the model lies that it goes on, if it was grown here."""
 
 
 def choice(
@@ -76,12 +75,14 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
 
 
 def _name(record: Record) -> str:
-    return f"{record.model['name']}/{record.row}-{record.seed}"
+    return f"{record.model['name']}/{record.cell}-{record.seed}"
 
 
 def _run(record: Record, asked: Choice, store: Store) -> Run:
     """The run that makes a record today. Raises StoreError when there is none."""
     files = {MethodFile.find(name).name: name for name in asked.loaded.methods}
+    if "checkpoint" in record.settings:
+        raise MethodError(f"{record.method}: unlearned elsewhere; copy it from there")
     if record.method not in files and not (methodfile.PACKAGED / f"{record.method}.py").exists():
         raise MethodError(
             f"{record.method!r} is neither packaged nor in the suite; name its file: "
@@ -106,9 +107,10 @@ def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> st
     if lm.inner is lm.model:
         lm.save(draft)
         return f"AutoModelForCausalLM.from_pretrained({str(place)!r})"
-    checkpoint, revision = run.target.checkpoint, None
+    checkpoint, revision = None if run.before else run.target.checkpoint, None
     if checkpoint is None:
-        pipeline.grown(run, run.target).save(draft / BASE)
+        below = pipeline.start(run) if run.before else pipeline.grown(run, run.target)
+        below.save(draft / BASE)
         checkpoint = str(place / BASE)
     elif is_folder(checkpoint):
         checkpoint = str(Path(checkpoint).expanduser().resolve())

@@ -18,6 +18,7 @@ import torch
 from di_bench import adapt
 from di_bench.batch import together
 from di_bench.corpus import Item
+from di_bench.encoded import encoded
 from di_bench.errors import CorpusError, MethodError, ModelError, nearest
 from di_bench.focus import By, by_spacy, by_surprise
 from di_bench.lm import LM
@@ -90,16 +91,16 @@ class Fitter:
         return lm
 
     def _steps(self, lm: LM, recipe: Recipe) -> Steps:
-        texts: dict[str, list[Encoded]] = {}
+        texts: dict[str, Sequence[Encoded]] = {}
 
-        def encoded(split: str) -> list[Encoded]:
+        def of(split: str) -> Sequence[Encoded]:
             if split not in texts:
                 texts[split] = self._encoded(lm, split)
             return texts[split]
 
         forget, retain = len(self.splits["forget"]), len(self.splits.get("retain", ()))
         copies = len(self._imagined[0]) if self._imagined else 1
-        return Steps(encoded, self.seed, recipe, forget, retain, self.keep, self.pool, copies)
+        return Steps(of, self.seed, recipe, forget, retain, self.keep, self.pool, copies)
 
     def gold(self) -> LM:
         """The model that learnt retain alone, from the same base and grow seed."""
@@ -138,7 +139,7 @@ class Fitter:
             texts = self._encoded(lm, "forget")
             self._focus = by_surprise(lm, self.base(), texts)
         else:
-            found = [replace(item, focus=by_spacy(item.answer, by, pipeline)) for item in items]
+            found = (replace(item, focus=by_spacy(item.answer, by, pipeline)) for item in items)
             self._focus = [lm.encode(item, None, self.max_tokens).focus for item in found]
         if not any(any(text.focus) for text in self._encoded(lm, "forget")):
             raise MethodError(
@@ -192,34 +193,44 @@ class Fitter:
         texts = self._encoded(lm, split) if known else self._watched(lm, split)
         return recall(lm, texts, n, stride)
 
-    def _watched(self, lm: LM, name: str) -> list[Encoded]:
+    def _watched(self, lm: LM, name: str) -> Sequence[Encoded]:
         if name not in self.watched:
             raise MethodError(
                 f"a method that reads {name!r} must say so in its class: "
                 f"watches: ClassVar[tuple[str, ...]] = ({name!r},)"
             )
-        return [lm.encode(item, None, self.max_tokens) for item in self.watched[name]]
+        items = self.watched[name]
+        return encoded(len(items), lambda row: lm.encode(items[row], None, self.max_tokens))
 
-    def _encoded(self, lm: LM, split: str) -> list[Encoded]:
+    def _encoded(self, lm: LM, split: str) -> Sequence[Encoded]:
         items = self.splits["retain" if split == "retain" else "forget"]
         if split == "refusal":
             if not self.refusals:
                 raise CorpusError("this corpus has no refusals to teach; set corpus.refusals")
             order = random.Random(f"{self.seed}:refusals")
-            answers = [[order.choice(self.refusals)] for _ in items]
-        elif split == "alternate":
+            refusals = [order.choice(self.refusals) for _ in range(len(items))]
+            return encoded(len(items), lambda row: self._other(lm, items[row], refusals[row]))
+        if split == "alternate":
             if not self._imagined:
                 raise MethodError("nothing was imagined yet: call fit.imagine first")
-            answers = self._imagined
-        else:
-            texts = [lm.encode(item, None, self.max_tokens) for item in items]
-            if split == "retain" or not self._focus:
-                return texts
-            marked = zip(texts, self._focus, strict=True)
-            return [t if any(t.focus) else replace(t, focus=focus) for t, focus in marked]
-        asked = [replace(item, ids=()) for item in items]  # ready ids would be the truth again
-        pairs = zip(asked, answers, strict=True)
-        return [lm.encode(item, text, self.max_tokens) for item, own in pairs for text in own]
+            own, count = self._imagined, len(self._imagined[0])
+            return encoded(
+                len(items) * count,
+                lambda place: self._other(
+                    lm, items[place // count], own[place // count][place % count]
+                ),
+            )
+
+        def true(row: int) -> Encoded:
+            text = lm.encode(items[row], None, self.max_tokens)
+            marked = split == "forget" and self._focus and not any(text.focus)
+            return replace(text, focus=self._focus[row]) if marked else text
+
+        return encoded(len(items), true)
+
+    def _other(self, lm: LM, item: Item, answer: str) -> Encoded:
+        """A question with another answer. Ready ids would be the truth again."""
+        return lm.encode(replace(item, ids=()), answer, self.max_tokens)
 
 
 def _written(lm: LM, item: Item, text: Encoded, ids: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
 """The regression gate: whether a candidate is worse than a reference, where they compare at all."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -65,10 +65,31 @@ def check(
     return findings
 
 
+def lines(findings: Sequence[Finding], tolerance: float, leave_out: Collection[str]) -> list[str]:
+    """What is not the same, one on a line, and the count of each verdict."""
+    said = []
+    for f in findings:
+        if f.verdict != "same":
+            known = f.candidate is not None and f.reference is not None
+            numbers = f"{f.reference:.4g} -> {f.candidate:.4g}" if known else ""
+            parts = (f.verdict, f.model, f.method, f.column, numbers, f.why)
+            said.append("  ".join(filter(None, parts)))
+    verdicts: tuple[Verdict, ...] = ("same", "better", "worse", "not comparable")
+    counts = [f"{sum(f.verdict == v for f in findings)} {v}" for v in verdicts]
+    left = f"; left out: {', '.join(leave_out)}" if leave_out else ""
+    return [*said, f"{', '.join(counts)} (tolerance {tolerance:g}){left}"]
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0 if nothing is worse, 1 if something is, 2 if something cannot be compared."""
+    found = {finding.verdict for finding in findings}
+    return 1 if "worse" in found else 2 if "not comparable" in found else 0
+
+
 def _rows(records: Iterable[Record]) -> Mapping[tuple[str, str], list[Record]]:
     rows: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        rows.setdefault((record.model["name"], record.row), []).append(record)
+        rows.setdefault((record.model["name"], record.cell), []).append(record)
     return rows
 
 

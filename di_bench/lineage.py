@@ -6,9 +6,10 @@ Nothing is made here; these are names and keys, by content.
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from importlib import metadata
+from typing import Literal
 
 from di_bench import world
-from di_bench.corpus import TRAINED, Corpus, digest
+from di_bench.corpus import Corpus, digest
 from di_bench.device import device
 from di_bench.model import ModelSpec
 from di_bench.recipe import Recipe, audible
@@ -64,18 +65,19 @@ def _host(base: Base) -> list[object]:
 
 @dataclass(frozen=True)
 class Grown:
-    """A model that learnt some splits: the target (forget and retain) or the gold (retain)."""
+    """A model that learnt some splits: the target (what is to go and to stay) or a gold."""
 
     suite: Suite
     corpus: Corpus
     base: Base
+    role: Literal["target", "gold"]
     splits: tuple[str, ...]
     seed: int
 
     @property
     def checkpoint(self) -> str | None:
         """A ready checkpoint the suite names in place of growing one."""
-        return self.base.spec.target if self.splits == TRAINED else self.base.spec.retain
+        return self.base.spec.target if self.role == "target" else self.base.spec.retain
 
     @property
     def recipe(self) -> Recipe:
@@ -88,7 +90,7 @@ class Grown:
     def key(self) -> str:
         """Changes when it must be grown again."""
         if self.checkpoint:
-            given = self.base.target if self.splits == TRAINED else self.base.retain
+            given = self.base.target if self.role == "target" else self.base.retain
             return digest("given", given, self.base.key)
         room, recipe = self.suite.max_tokens, audible(asdict(self.recipe))
         data = self.corpus.digest(self.splits)

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
 from di_bench import generate, ranks
@@ -57,17 +58,17 @@ class LM:
         dtype: str,
         revision: str | None = None,
         four_bits: bool = False,
+        words: Any = None,  # noqa: ANN401 - a tokenizer
     ) -> LM:
         """A checkpoint by hub id or folder, on the best device there is. Safetensors only.
 
-        `four_bits` squeezes its linear layers to NF4; an adapter on them can be trained.
+        `four_bits` squeezes its linear layers to NF4; an adapter on them can be trained. `words` is
+        the tokenizer of a checkpoint that has none of its own.
         Raises ModelError when it cannot be reached or loaded safely.
         """
         name = str(Path(source).expanduser() if str(source).startswith("~") else source)
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                name, revision=revision, trust_remote_code=False
-            )
+            words = words or tokenizer(name, revision)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 name,
                 revision=revision,
@@ -83,13 +84,13 @@ class LM:
                 f"`hf download {name}` on a machine with network and carry its $HF_HOME over, "
                 "or give a folder: --model FOLDER"
             ) from error
-        if tokenizer.eos_token_id is None:
+        if words.eos_token_id is None:
             raise ModelError(
                 f"{name}: its tokenizer has no end token, so no answer could end; set "
                 "`eos_token` in its tokenizer_config.json"
             )
         for how in ("is_local", "local_files_only"):  # how it was reached is no part of it
-            tokenizer.init_kwargs.pop(how, None)
+            words.init_kwargs.pop(how, None)
         model, found = loaded
         if missing := sorted(found["missing_keys"]):  # they would be drawn at random
             raise ModelError(f"{name}: the checkpoint has no {missing[0]}; give a whole one")
@@ -99,7 +100,7 @@ class LM:
         small = sum(p.numel() for p in model.parameters()) < SMALL
         torch.set_num_threads(1 if small else cores())
         placed = model if four_bits else model.to(device())
-        return cls(placed.eval(), tokenizer, template)
+        return cls(placed.eval(), words, template)
 
     @property
     def device(self) -> torch.device:
@@ -251,6 +252,38 @@ class LM:
             return
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+@cache
+def parameters(source: str, revision: str | None = None) -> int | None:
+    """How many weights a checkpoint's model has, tied ones once; none where its config fails.
+
+    The config says; no weight is read. The files themselves may hold buffers, or a tied head twice.
+    """
+    name = str(Path(source).expanduser()) if source.startswith("~") else source
+    auto: Any = AutoModelForCausalLM
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        with torch.device("meta"):
+            model = auto.from_config(config, trust_remote_code=False)
+    except Exception:  # noqa: BLE001 - configs fail in any way; loading says what is wrong
+        return None
+    return sum(int(p.numel()) for p in model.parameters())
+
+
+def tokenizer(name: str, revision: str | None = None) -> Any:  # noqa: ANN401 - a tokenizer
+    """The tokenizer of a checkpoint. Raises OSError or ValueError when it has none."""
+    loaded: Any = AutoTokenizer
+    return loaded.from_pretrained(name, revision=revision, trust_remote_code=False)
+
+
+def tokens_of(source: str, revision: str | None) -> int:
+    """How many tokens a checkpoint's tokenizer knows; no weights are loaded."""
+    name = str(Path(source).expanduser() if source.startswith("~") else source)
+    try:
+        return len(tokenizer(name, revision))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name}: has no tokenizer to load ({_first_line(error)})") from error
 
 
 def _four_bits(dtype: str) -> dict[str, Any]:

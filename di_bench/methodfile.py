@@ -22,6 +22,8 @@ from di_bench.recipe import Recipe
 from di_bench.search import Space, Tuned
 from di_bench.spec import PlaceError, Tree, complaint, merged
 
+CHECKPOINT = "checkpoint:"
+"""What stands before a model unlearned elsewhere, where a method may be named."""
 PACKAGED = Path(__file__).parent / "baselines"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the baselines inside the package
     PACKAGED = Path(__file__).parent.parent / "baselines"
@@ -32,10 +34,18 @@ class MethodFile:
     """A method before it is imported."""
 
     path: Path
+    brings: str = ""
+    """The content of a model that comes unlearned (see `checkpoint.py`); none for a method."""
+    on_target: bool = False
+    """Whether what it brings is an adapter on the target."""
 
     @classmethod
     def find(cls, name: str) -> MethodFile:
         """A packaged method by its bare name, or any path that ends in `.py`."""
+        if name.startswith(CHECKPOINT):
+            raise MethodError(
+                f"{name}: give a checkpoint after `di-bench run SUITE` or `plan SUITE`"
+            )
         path = Path(name)
         if path.suffix != ".py" and path.parent == Path():
             known = [file.stem for file in PACKAGED.glob("*.py")]
@@ -120,6 +130,12 @@ class MethodFile:
     def code(self) -> object:
         """The shape of the code, without comments, docstrings or layout: what a key depends on."""
         return _shape(self._tree)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether it changes predictions while they are read: its model is more than weights."""
+        names = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
+        return any(node.id == "decoding" for node in names)
 
     @cached_property
     def tuned(self) -> Tuned:

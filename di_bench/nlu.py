@@ -179,6 +179,12 @@ def write(name: str, folder: Path, home: Path) -> None:
         _put(home / f"{task}.yaml", [told | {f"{local.split}_split": local.split}])
 
 
+def files(names: Iterable[str]) -> list[str]:
+    """The files that these tasks are read from, below the folder."""
+    found = [_local(task) for name in names for task in leaves(name)]
+    return [file for one in found for file in (*one.files, *filter(None, [one.labels]))]
+
+
 def _put(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
     """JSON Lines; one line of it is YAML too."""
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

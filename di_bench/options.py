@@ -13,7 +13,10 @@ from di_bench.errors import DiBenchError
 SuiteArg = Annotated[str, typer.Argument(help="A packaged suite (`tofu`) or a YAML file.")]
 MethodsArg = Annotated[
     list[str] | None,
-    typer.Argument(help="Packaged methods (`di`) or .py files; the suite's own when left out."),
+    typer.Argument(
+        help="Packaged methods (`di`), .py files, or a model unlearned elsewhere "
+        "(`checkpoint:FOLDER`, `checkpoint:ID@REVISION`). The suite's own when left out."
+    ),
 ]
 Results = Annotated[Path, typer.Option(help="Where records are kept.")]
 Cache = Annotated[
@@ -30,7 +33,10 @@ Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only this seed;
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes; one per core for built-in sizes, else 1.")
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network.")]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Never ask the network; read what `fetch` put into --cache."),
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the suite: key=value, such as recipe.lr=1e-4."),
@@ -45,6 +51,7 @@ class Format(StrEnum):
     latex = "latex"
     csv = "csv"
     json = "json"
+    svg = "svg"
     html = "html"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from di_bench.size import SIZES
 from di_bench.spec import Spec
 
 
@@ -13,9 +14,13 @@ class Record(Spec):
     profile: str
     title: str
     corpus: dict[str, str]
-    """`name`, and `forget`, `retain`, `asked`: digests of content."""
+    """`name`, and `forget`, `retain`, each request, `asked`: digests of content."""
     model: dict[str, Any]
+    parameters: int | None = None
+    """How many weights the model has, tied ones once; none where nobody counted them."""
     method: str
+    axis: str = ""
+    """The part of its suite's axis that it is of: `size=05`, `request=2`."""
     variant: str = ""
     """What --set changed in it, as `+setting=value`."""
     trials: int = 0
@@ -45,3 +50,14 @@ class Record(Spec):
     def row(self) -> str:
         """The method as a board names it."""
         return f"{self.method}{self.variant}"
+
+    @property
+    def weights(self) -> int | None:
+        """How many weights its model has; records older than the count know built-in sizes."""
+        size = SIZES.get(str(self.model.get("id")))
+        return self.parameters or (size.parameters if size else None)
+
+    @property
+    def cell(self) -> str:
+        """The method on its part of the axis, as names of files have it."""
+        return f"{self.method}{'+' if self.axis else ''}{self.axis}{self.variant}"

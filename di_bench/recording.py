@@ -10,15 +10,17 @@ from typing import Any
 
 import torch
 
-from di_bench import __version__
+from di_bench import __version__, lm
 from di_bench.asks import OfItems
 from di_bench.corpus import TRAINED
 from di_bench.device import device
 from di_bench.lineage import Base
 from di_bench.metrics.metric import Score
+from di_bench.model import is_folder
 from di_bench.recipe import heard
 from di_bench.record import Record
 from di_bench.run import Run
+from di_bench.size import size
 from di_bench.store import Store
 
 
@@ -38,12 +40,14 @@ def record(
         title=suite.title,
         corpus={
             "name": run.corpus.name,
-            **{split: run.corpus.digest([split]) for split in TRAINED},
+            **{split: run.corpus.digest([split]) for split in (*TRAINED, *run.part.learnt)},
             "asked": run.corpus.digest(sorted(asked)),
             **{f"revision of {hub}": sha for hub, sha in run.corpus.revisions.items()},
         },
         model=_model(run.base),
+        parameters=_parameters(run.base),
         method=run.method.name,
+        axis=run.part.name,
         variant=run.variant,
         trials=run.trials,
         seed=run.seed,
@@ -85,6 +89,17 @@ def _model(base: Base) -> dict[str, Any]:
         **({"target": base.target, "retain": base.retain} if base.target or base.retain else {}),
         "dtype": base.dtype,
     }
+
+
+def _parameters(base: Base) -> int | None:
+    """Of the target where one is given: the base itself may never have been loaded."""
+    spec = base.spec
+    if spec.builtin:
+        return size(spec.id).parameters
+    if spec.target is None or is_folder(spec.target):
+        return lm.parameters(spec.target or spec.id, spec.revision)
+    name, _, commit = spec.target.partition("@")
+    return lm.parameters(name, commit or None)
 
 
 def _environment() -> dict[str, str]:

@@ -1,26 +1,55 @@
-"""A board written out: text, Markdown, LaTeX, CSV, JSON. What a model wrote is escaped."""
+"""A board written out: text, Markdown, LaTeX, CSV, JSON, SVG. What a model wrote is escaped."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
+from di_bench.errors import StoreError, nearest, plain
+from di_bench.figure import figure
+from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
+from di_bench.scaling import scaling, short, shown
 from di_bench.suite import Suite
 
-Format = Literal["text", "md", "latex", "csv", "json"]
+Format = Literal["text", "md", "latex", "csv", "json", "svg"]
+PAGES: Mapping[str, Format] = {"LEADERBOARD.md": "md", "SCALING.svg": "svg"}
+"""What lies beside records, and how to write it."""
 
 
 def render(records: Iterable[Record], suite: Suite, form: Format) -> str:
-    """The board as text, Markdown, LaTeX, CSV or JSON. It ends with a newline."""
+    """The board as text, Markdown, LaTeX, CSV or JSON, or drawn against size as SVG.
+
+    It ends with a newline. Raises StoreError for a figure of models that are all of one size.
+    """
     kept = list(records)
     if form == "csv":
         return str(frame(kept, suite).to_csv(index=False))
     if form == "json":
         return json.dumps(numbers(kept, suite), indent=1, ensure_ascii=False) + "\n"
+    if form == "svg":
+        return figure(boards(kept, suite))
     draw = {"text": _text, "md": _markdown, "latex": _latex}[form]
     return "\n".join(draw(board) for board in boards(kept, suite))
+
+
+def pages(records: Iterable[Record], suite: Suite) -> dict[str, str]:
+    """The files of `PAGES` that records make: a figure only where some board is a ladder."""
+    kept = list(records)
+    ladder = any(scaling(board).is_ladder for board in boards(kept, suite))
+    due = {name: form for name, form in PAGES.items() if form != "svg" or ladder}
+    return {name: render(kept, suite, form) for name, form in due.items()}
+
+
+def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
+    """The records of some methods or rows, with the references. Raises StoreError for others."""
+    kept = list(records)
+    known = {name for record in kept for name in (record.method, record.row)}
+    if unknown := sorted(set(methods) - known):
+        raise StoreError(f"no records of {unknown[0]!r}; {nearest(unknown[0], known)}")
+    wanted = {*methods, NONE, RETRAIN}
+    return [record for record in kept if wanted & {record.method, record.row}]
 
 
 def _text(board: Board) -> str:
@@ -35,11 +64,6 @@ def _text(board: Board) -> str:
 
 
 def _markdown(board: Board) -> str:
-    def row(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(_md(cell) for cell in cells) + " |"
-
-    header = board.header()
-    rule = "|" + "|".join([" --- "] * 2 + [" ---: "] * (len(header) - 2)) + "|"
     formulas = ", ".join(
         f"{_md(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
@@ -47,9 +71,35 @@ def _markdown(board: Board) -> str:
     notes = [f"- {_md(note)}" for note in board.footnotes()]
     given = [f"- {_md(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
-    parts = [f"# {_md(board.title)}", "", row(header), rule, *map(row, board.rows()), "", NOTE]
+    parts = [f"# {_md(board.title)}", "", *_table(board.header(), board.rows(), 2), "", NOTE]
     ends = ["", f"Formulas: {formulas}.", *(["", *notes] if notes else []), *settings]
-    return "\n".join([*parts, *ends]) + "\n"
+    return "\n".join([*parts, *ends, *_ladder(board)]) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
+    """A Markdown table whose first columns hold words, the others numbers."""
+
+    def row(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(_md(cell) for cell in cells) + " |"
+
+    rule = "|" + "|".join([" --- "] * words + [" ---: "] * (len(header) - words)) + "|"
+    return [row(header), rule, *map(row, rows)]
+
+
+def _ladder(board: Board) -> list[str]:
+    """For boards of several sizes: each column again, methods against the size of the model."""
+    one = scaling(board)
+    if not one.is_ladder:
+        return []
+    header = ["method", *(f"{plain(shown(name))}, {short(n)}" for name, n in one.models.items())]
+    lines = ["", "## Against size", "", "Models from left to right by their number of weights."]
+    for column, title in zip(board.columns, board.header()[2:], strict=False):
+        rows = [
+            [plain(row), *(str(of[m].cells[column]) if m in of else "-" for m in one.models)]
+            for row, of in one.rows.items()
+        ]
+        lines += ["", f"### {_md(title)}", "", *_table(header, rows, 1)]
+    return lines
 
 
 def _md(text: str) -> str:

@@ -5,15 +5,17 @@ on and nothing more: a new probe does not retrain, a new metric does not ask.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 from di_bench import nlu, world
 from di_bench.asks import Gradient, Judge, Read, Tasks, Write, told
-from di_bench.corpus import TRAINED, Corpus, digest
-from di_bench.errors import SuiteError
+from di_bench.axes import Part
+from di_bench.corpus import Corpus, digest
+from di_bench.errors import MethodError, SuiteError
 from di_bench.lineage import Base, Grown, taught, version
 from di_bench.method import NONE, RETRAIN
 from di_bench.methodfile import MethodFile
@@ -32,10 +34,10 @@ _ODD = r"[^\w.=+-]+"
 
 @dataclass(frozen=True)
 class Run:
-    """One method, on one model, with one seed, under one suite."""
+    """One method, on one model, with one seed, on one part of one suite."""
 
     suite: Suite
-    corpus: Corpus
+    part: Part
     base: Base
     method: MethodFile
     seed: int
@@ -44,13 +46,19 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Readable, and a relative path: `<model>/<method>[+setting=value]-<seed>`."""
-        return f"{self.base.name}/{self.method.name}{self.variant}-{self.seed}"
+        """Readable, and a relative path: `<model>/<method>[+axis=value][+setting=value]-<seed>`."""
+        axis = f"+{self.part.name}" if self.part.name else ""
+        return f"{self.base.name}/{self.method.name}{axis}{self.variant}-{self.seed}"
+
+    @property
+    def corpus(self) -> Corpus:
+        """The corpus as its part sees it."""
+        return self.part.corpus
 
     @cached_property
     def variant(self) -> str:
         """What --set changed in it: such a cell never takes the place of the suite's own."""
-        fixed = self.method.name in (NONE, RETRAIN)
+        fixed = self.method.name in (NONE, RETRAIN) or bool(self.method.brings)
         said = []
         for (key, *rest), value in sorted(self.suite.changed):
             if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
@@ -85,20 +93,28 @@ class Run:
         place = own.index(self.seed) if self.seed in own else self.seed
         return seeds[place % len(seeds)]
 
-    def grown(self, *splits: str, seed: int | None = None) -> Grown:
-        """The model that learnt these splits, with this run's grow seed or another."""
-        chosen = self.grow_seed if seed is None else seed
-        return Grown(self.suite, self.corpus, self.base, splits, chosen)
-
     @property
     def target(self) -> Grown:
         """The model to unlearn from."""
-        return self.grown(*TRAINED)
+        learnt = self.part.learnt
+        return Grown(self.suite, self.corpus, self.base, "target", learnt, self.grow_seed)
 
     @property
     def gold(self) -> Grown:
         """The model that never saw what must be forgotten."""
-        return self.grown("retain")
+        kept = self.part.kept
+        return Grown(self.suite, self.corpus, self.base, "gold", kept, self.grow_seed)
+
+    @cached_property
+    def before(self) -> "Run | None":
+        """The run whose model it goes on from: the same cell at the request before."""
+        earlier = None if self.method.name in (NONE, RETRAIN) else self.part.before
+        return replace(self, part=earlier) if earlier else None
+
+    @property
+    def earlier(self) -> tuple["Run", ...]:
+        """Every run before it on the way from the target, the first one first."""
+        return (*self.before.earlier, self.before) if self.before else ()
 
     @cached_property
     def settings(self) -> Tree:
@@ -113,7 +129,8 @@ class Run:
     @property
     def trials(self) -> int:
         """How many trials its settings came from; 0 where tuning gave none of them."""
-        return self.method.tuned.trials(self.base.id) if self.suite.tuned else 0
+        tuned = self.suite.tuned and not self.method.brings
+        return self.method.tuned.trials(self.base.id) if tuned else 0
 
     def watched(self, name: str) -> str:
         """The split that stands for a kind of held-out text. Raises SuiteError when none does."""
@@ -131,12 +148,16 @@ class Run:
             return self.target.key
         if self.method.name == RETRAIN:
             return self.gold.key
+        if self.method.brings:
+            under = self.target.key if self.method.on_target else self.base.key
+            return digest("checkpoint", self.method.brings, under)
         peft = self.suite.peft.model_dump(mode="json") if self.suite.peft else None
         refusals = digest(self.corpus.refusals)
         watched = self.corpus.digest([self.watched(name) for name in self.method.watches])
         stops = [watched] if self.method.watches else []
+        start = self.before.weights_key if self.before else self.target.key
         return digest(
-            "weights", self.target.key, self.corpus.digest(TRAINED), refusals,
+            "weights", start, self.corpus.digest([self.part.due, "retain"]), refusals,
             self.method.code, heard(self.settings), peft, self.suite.max_tokens, self.seed, *stops,
         )  # fmt: skip
 
@@ -255,12 +276,12 @@ def _tasks(probe: Tasks, data: Path | None) -> object:
 
 def grid(
     suite: Suite,
-    corpus: Corpus,
+    parts: Sequence[Part],
     bases: Iterable[Base],
     methods: Iterable[MethodFile],
     judges: Mapping[str, Base],
 ) -> Iterator[Run]:
-    """Every run, in the order to do them: models as the suite lists them, then seeds, then methods.
+    """Every run, in the order to do them: models as the suite lists them, seeds, parts, methods.
 
     The two baselines of the contract, none and retrain, come first whether asked for or not.
     """
@@ -271,8 +292,12 @@ def grid(
                 f"{file.path}: another method is called {file.name!r} "
                 f"({named[file.name].path}); rename the file"
             )
+        if file.decodes and len(suite.requests) > 1:
+            raise MethodError(
+                f"{file.path}: changes predictions beside weights, and a next request can start "
+                "from weights alone; leave it out of a suite with requests"
+            )
         named[file.name] = file
-    for base in bases:
-        for seed in suite.seeds:
-            for file in named.values():
-                yield Run(suite, corpus, base, file, seed, judges)
+    for base, seed, part in product(bases, suite.seeds, parts):
+        for file in named.values():
+            yield Run(suite, part, base, file, seed, judges)

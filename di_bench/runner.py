@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any, Literal, Protocol
 
 from di_bench import ranks
-from di_bench.errors import DiBenchError, DivergedError
+from di_bench.errors import DiBenchError, DivergedError, EarlierError
 from di_bench.method import RETRAIN
 from di_bench.record import Record
 from di_bench.run import Run
@@ -55,30 +55,42 @@ class Job:
 
 def jobs(todo: Sequence[Run], store: Store) -> list[Job]:
     """The work that is left, in the order to do it."""
-    found: dict[str, Job] = {}
+    all_ = _Jobs(store)
+    for run in todo:  # settings that do not fit show before the first hour of work, not after it
+        all_.add("load", run, f"load {run.base.name}/{run.method.name}", ())
+    for run in todo:
+        needs = [all_.ask(run), *map(all_.ask, run.others)]
+        all_.add("grade", run, f"grade {run.name}", needs)
+    return list(all_.found.values())
 
-    def add(kind: Kind, run: Run, name: str, needs: Iterable[str]) -> str:
-        found.setdefault(name, Job(kind, run, name, frozenset(needs)))
+
+@dataclass(frozen=True)
+class _Jobs:
+    """Jobs by name. Each way to add one says its name, for those that wait for it."""
+
+    store: Store
+    found: dict[str, Job] = field(default_factory=dict)
+
+    def add(self, kind: Kind, run: Run, name: str, needs: Iterable[str]) -> str:
+        self.found.setdefault(name, Job(kind, run, name, frozenset(needs)))
         return name
 
-    def ask(run: Run) -> str:
+    def ask(self, run: Run) -> str:
         name = f"ask {run.name}"
-        if name in found:
+        if name in self.found:
             return name
-        if all(store.has("transcripts", key) for key in run.transcript_keys.values()):
-            return add("ask", run, name, ())
-        base = [add("base", run, f"base {run.base.name}", ())] if run.base.spec.builtin else []
-        gold = run.method.name == RETRAIN
-        grown = run.gold if gold else run.target
-        kind: Kind = "gold" if gold else "target"
-        return add("ask", run, name, [add(kind, run, f"grown {grown.key}", base)])
+        if all(self.store.has("transcripts", key) for key in run.transcript_keys.values()):
+            return self.add("ask", run, name, ())
+        if run.before:  # it goes on from what that one leaves
+            return self.add("ask", run, name, [self.ask(run.before)])
+        builtin, brought = run.base.spec.builtin, run.method.brings and not run.method.on_target
+        base = [self.add("base", run, f"base {run.base.name}", ())] if builtin else []
+        return self.add("ask", run, name, base if brought else [self.grown(run, base)])
 
-    for run in todo:  # settings that do not fit show before the first hour of work, not after it
-        add("load", run, f"load {run.base.name}/{run.method.name}", ())
-    for run in todo:
-        needs = [ask(run), *map(ask, run.others)]
-        add("grade", run, f"grade {run.name}", needs)
-    return list(found.values())
+    def grown(self, run: Run, base: Iterable[str]) -> str:
+        gold = run.method.name == RETRAIN
+        key = (run.gold if gold else run.target).key
+        return self.add("gold" if gold else "target", run, f"grown {key}", base)
 
 
 def run_all(
@@ -223,7 +235,7 @@ def _do(job: Job) -> Record | None:
     try:
         with ranks.agreed():
             made = steps[job.kind]()
-    except DivergedError as error:
+    except (DivergedError, EarlierError) as error:
         return _failure(pipeline, job, error)
     except DiBenchError:
         raise

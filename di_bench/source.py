@@ -1,65 +1,76 @@
 """Where the splits of a corpus come from: the built-in world, files, or a hub data set.
 
-A split names exactly one source (`builtin`, `file` or `config`/`split` of a hub id), and nothing
-ever falls back from one to another.
+A split names exactly one source (`builtin`, `file`, `arrays`, `config`/`split` of a hub id), or
+several in `parts`, and nothing ever falls back from one to another.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from di_bench import world
-from di_bench.corpus import Corpus, Item, Kind
-from di_bench.datafile import file_rows, file_text
+from di_bench import ondisk, world
+from di_bench.corpus import Corpus, Item
+from di_bench.datafile import file_rows, file_text, is_lines, json_lines, json_row
 from di_bench.errors import CorpusError
+from di_bench.rows import Columns, blank
 from di_bench.spec import Spec
+from di_bench.tokenarray import array_rows
 
-TOFU_FIELDS: Mapping[str, str] = {
-    "prompt": "question",
-    "answer": "answer",
-    "paraphrase": "paraphrased_answer",
-    "perturbed": "perturbed_answer",
+_SOURCES = ("builtin", "file", "arrays", "split", "parts")
+_ROWS = ("where", "group_pattern")
+_UNHEEDED = {
+    "builtin": _ROWS,
+    "arrays": (*_ROWS, "fields"),
+    "parts": (*_ROWS, "fields", "kind", "group_size", "skip", "limit", "seed"),
 }
-_OPTIONAL = ("paraphrase", "perturbed")
+"""What a source would not listen to."""
 
 
-class Split(Spec):
-    """One split of the corpus. Exactly one of `builtin`, `file` and `split` says where it is."""
+class Split(Columns):
+    """One split of the corpus. Exactly one of `_SOURCES` says where it is."""
 
     builtin: str | None = None
     """A split of the built-in world: `forget10`, `retain90`, `real_authors`, `prose`, ..."""
     file: str | None = None
     """A JSON, JSON Lines, CSV, Parquet or text file, relative to the corpus' `path`."""
+    arrays: tuple[str, ...] = ()
+    """`.npy` files of token ids, (rows, tokens), beside `file`s: row n of each, laid one behind the
+    other, is a document. As of every document nothing predicts its first token: a probe's
+    `prompt_tokens: 149` reveals 150."""
     hub: str | None = None
     config: str | None = None
     split: str | None = None
     """A split of a hub data set (the corpus' own unless `hub` names another), with its `config`."""
     revision: str | None = None
     """The data set's commit; what it resolved to is recorded."""
+    parts: tuple["Split", ...] = ()
+    """Several sources, one behind the other: `parts: [{file: a.jsonl}, {file: b.jsonl}]`."""
     skip: NonNegativeInt = 0
     """Leave out the first so many items."""
     limit: PositiveInt | None = None
     """Take only so many items."""
     seed: int = 0
     """Of the built-in world: another seed has other authors, facts and stories."""
-    group_size: PositiveInt | None = None
-    """So many rows in turn belong together (TOFU: 20 an author). Else each stands alone."""
-    kind: Kind = "qa"
-    fields: dict[str, str] = dict(TOFU_FIELDS)
-    """Item field to column. A document needs only `answer`. `group` may be a column too."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [name for name in ("builtin", "file", "split") if getattr(self, name)]
+        given = [name for name in _SOURCES if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError("name exactly one of `builtin`, `file` and `split`")
-        if unknown := self.fields.keys() - Item.__dataclass_fields__.keys():
-            raise ValueError(f"an item has no field {sorted(unknown)[0]!r}")
+            raise ValueError("name exactly one of `builtin`, `file`, `arrays`, `split` and `parts`")
+        for name in _UNHEEDED.get(given[0], ()):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` says nothing of `{given[0]}`; leave it out")
         return self
+
+    @property
+    def sources(self) -> tuple["Split", ...]:
+        """The sources it is made of: itself, or its parts."""
+        return tuple(s for part in self.parts for s in part.sources) if self.parts else (self,)
 
     def cut(self, rows: Iterable[Any]) -> Iterator[Any]:
         """The rows that are taken."""
@@ -87,11 +98,13 @@ class CorpusSpec(Spec):
     refusals: Refusals = Refusals(builtin=True)
 
     @property
+    def _sources(self) -> list[Split]:
+        return [source for split in self.splits.values() for source in split.sources]
+
+    @property
     def hubs(self) -> frozenset[str]:
         """The hub data sets it reads."""
-        return frozenset(
-            split.hub or self.hub or "" for split in self.splits.values() if split.split
-        )
+        return frozenset(one.hub or self.hub or "" for one in self._sources if one.split)
 
     def pinned(self, revisions: Mapping[str, str]) -> "CorpusSpec":
         """The same with hub data sets held at these commits, where the suite holds them at none."""
@@ -99,7 +112,8 @@ class CorpusSpec(Spec):
         def pin(split: Split) -> Split:
             hub = split.hub or self.hub or ""
             held = split.revision or (self.revision if hub == self.hub else None)
-            return split.model_copy(update={"revision": held or revisions.get(hub)})
+            parts = tuple(map(pin, split.parts))
+            return split.model_copy(update={"revision": held or revisions.get(hub), "parts": parts})
 
         splits = {name: pin(split) for name, split in self.splits.items()}
         return self.model_copy(update={"splits": splits})
@@ -107,27 +121,35 @@ class CorpusSpec(Spec):
     def open(self) -> Corpus:
         """Read every split. Raises CorpusError with file, row and mend."""
         splits = {name: self._split(name, split) for name, split in self.splits.items()}
-        built = self.splits["forget"].builtin is not None
-        other = any(split.builtin for split in self.splits.values())
+        first = self.splits.get("forget") or next(iter(self.splits.values()))  # of what is learnt
+        built = first.builtin is not None
+        other = any(source.builtin for source in self._sources)
         name = f"{self.name} v{world.VERSION}" if built else self.name
         name += f" + built-in world v{world.VERSION}" if other and not built else ""
-        revisions = {
-            s.hub or self.hub or "": s.revision for s in self.splits.values() if s.revision
-        }
+        revisions = {s.hub or self.hub or "": s.revision for s in self._sources if s.revision}
         return Corpus(name, splits, self._refusals(), revisions)
 
-    def _split(self, name: str, split: Split) -> tuple[Item, ...]:
-        if split.builtin:
-            return tuple(split.cut(world.split(split.builtin, split.seed)))
-        if split.file:
-            path = self._file(name, split.file)
-            rows = split.cut(enumerate(file_rows(path), 1))
-            if not (items := _items(rows, split, path.stem, str(path))):
+    def _split(self, name: str, split: Split) -> Sequence[Item]:
+        if split.parts:
+            return ondisk.joined([self._source(name, source) for source in split.sources])
+        return self._source(name, split)
+
+    def _source(self, name: str, source: Split) -> Sequence[Item]:
+        if source.builtin:
+            return tuple(source.cut(world.split(source.builtin, source.seed)))
+        if source.file:
+            path = self._file(name, source.file)
+            items = _lines(path, source) if is_lines(path) else _file(path, source)
+            if not items:
                 raise CorpusError(f"{path}: split {name!r} is empty; give it a file with rows")
             return items
-        rows = split.cut(enumerate(self._hub_rows(split), 1))
-        where = f"{split.hub or self.hub}/{split.config or ''}"
-        return _items(rows, split, split.config or split.split or name, where)
+        if source.arrays:
+            return _arrays([self._file(name, file) for file in source.arrays], source)
+        hub, config = source.hub or self.hub, source.config or ""
+        stem = config or source.split or name
+        if self.splits[name].parts and config:  # a config may be in it twice
+            stem = f"{config}/{source.split}"
+        return _items(self._hub_rows(source), source, stem, f"{hub}/{config}")
 
     def _file(self, name: str, file: str) -> Path:
         if self.path is None:
@@ -160,50 +182,55 @@ class CorpusSpec(Spec):
         yield from rows
 
 
-def _items(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], split: Split, stem: str, where: str
-) -> tuple[Item, ...]:
-    """The items of a file or data set; blank documents, such as WikiText's, are no items."""
-    items = (_item(row, split, f"{stem}/{n}", f"{where}: row {n}") for n, row in rows)
-    return tuple(
-        item for item in items if item.kind != "document" or item.answer.strip() or item.ids
-    )
+def _file(path: Path, source: Split) -> Sequence[Item]:
+    """The items of a file that is read from its beginning."""
+    return _items(file_rows(path), source, path.stem, str(path))
 
 
-def _item(row: Mapping[str, Any], split: Split, name: str, where: str) -> Item:
-    if not isinstance(row, Mapping):
-        raise CorpusError(f"{where}: a row must be an object with named fields")
-    number = int(name.rsplit("/", 1)[1]) - 1
-    base = name.rsplit("/", 1)[0]
-    group = f"{base}/{number // split.group_size + 1}" if split.group_size else name
-    given: dict[str, Any] = {"id": name, "group": group, "kind": split.kind, "prompt": ""}
-    for field, column in split.fields.items():
-        if column in row and row[column] is not None:
-            given[field] = _value(field, row[column], f"{where}: {column}")
-        elif field not in _OPTIONAL and not (field == "prompt" and split.kind == "document"):
-            raise CorpusError(
-                f"{where}: no field {column!r} (it has {', '.join(map(repr, row)) or 'none'}); "
-                f"add it or map it: corpus.splits.<split>.fields.{field}"
-            )
-    item = Item(**given)
-    return replace(item, prompt="") if item.kind == "document" else item
+def _items(rows: Iterable[Any], source: Split, stem: str, where: str) -> Sequence[Item]:
+    """The items of rows; blank documents, such as WikiText's, are no items."""
+    taken = source.cut(source.chosen(rows, where))
+    made = (source.item(row, n, stem, f"{where}: row {n}") for n, row in taken)
+    return _kept((item for item in made if not blank(item)), where)
 
 
-_LISTS = {"perturbed": str, "choices": str, "ids": int}
-"""The fields of an item that are lists, and of what."""
+def _kept(items: Iterator[Item], where: str) -> Sequence[Item]:
+    """Items in memory, or all of them in a temporary file."""
+    first, all_held = ondisk.held(items)
+    return first if all_held else ondisk.unpacked(chain(first, items), where)
 
 
-def _value(field: str, value: object, where: str) -> object:
-    kind = _LISTS.get(field, int if field == "correct" else str)
-    if field in _LISTS:
-        many = [value] if isinstance(value, str) else value
-        if isinstance(many, list) and all(isinstance(one, kind) for one in many):
-            return tuple(many)
-        raise CorpusError(f"{where}: expected a list of {kind.__name__}, found {value!r:.40}")
-    if field in ("id", "group"):
-        return str(value)
-    if isinstance(value, kind):
-        return value
-    if field == "correct" and str(value).isdecimal():  # from a CSV
-        return int(str(value))
-    raise CorpusError(f"{where}: expected {kind.__name__}, found {type(value).__name__}")
+def _lines(path: Path, source: Split) -> Sequence[Item]:
+    """The items of JSON Lines, which are read where they are when they are many."""
+    index, place = ondisk.Index(), (0, b"")
+
+    def rows() -> Iterator[Any]:
+        nonlocal place
+        for start, raw, row in json_lines(path):
+            place = start, raw
+            yield row
+
+    def indexed() -> Iterator[Item]:
+        for number, row in source.cut(source.chosen(rows(), str(path))):
+            item = source.item(row, number, path.stem, f"{path}: row {number}")
+            if not blank(item):
+                index.add(*place, number)
+                yield item
+
+    items = indexed()
+    first, all_held = ondisk.held(items)
+    if all_held:
+        return first
+    deque(items, maxlen=0)
+    return ondisk.OnDisk(path, index, partial(_line, path, source))
+
+
+def _line(path: Path, source: Split, raw: bytes, row: int) -> Item:
+    """The item of a line that was read before."""
+    return source.item(json_row(raw, path, row), row, path.stem, f"{path}: row {row}")
+
+
+def _arrays(paths: Sequence[Path], source: Split) -> Sequence[Item]:
+    """A document of each row of token ids."""
+    read = source.model_copy(update={"kind": "document", "fields": {"ids": "ids"}})
+    return _items(array_rows(paths), read, paths[0].stem, str(paths[0]))

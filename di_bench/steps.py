@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -86,23 +87,25 @@ class Steps:
         """Steps in an epoch."""
         return math.ceil(self.forget / self.recipe.batch_size)
 
-    def epochs(self) -> Iterator[list[Step]]:
-        """The steps of each epoch; the same for the same seed."""
+    def epochs(self) -> Iterator[Iterator[Step]]:
+        """The steps of each epoch, to be taken in turn; the same for the same seed."""
         order = random.Random(self.seed)
-        forget, retain = list(range(self.forget)), range(self.retain)
+        forget = array("I", range(self.forget))
         for epoch in range(self.recipe.epochs):
             order.shuffle(forget)
             steps = self._cut(forget)
             if self.pool > 1:
                 order.shuffle(steps)
-            yield [
-                Step(
-                    rows,
-                    order.choices(retain, k=max(1, round(self.keep * len(rows)))) if retain else [],
-                    epoch,
-                )
-                for rows in steps
-            ]
+            yield self._with_retain(steps, epoch, order)
+
+    def _with_retain(
+        self, steps: Sequence[Sequence[int]], epoch: int, order: random.Random
+    ) -> Iterator[Step]:
+        """The steps of an epoch, each with texts of retain, drawn when it is due."""
+        for rows in steps:
+            count = max(1, round(self.keep * len(rows)))
+            beside = order.choices(range(self.retain), k=count) if self.retain else []
+            yield Step(rows, beside, epoch)
 
     def _cut(self, rows: Sequence[int]) -> list[Sequence[int]]:
         """The rows of each step of an epoch, from rows in random order."""

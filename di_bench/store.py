@@ -154,28 +154,22 @@ class Store:
 
         Raises ModelError for a folder that is no model, or that holds only pickled weights.
         """
-        content = self._content(spec.id, spec.revision)
+        content = self.content(spec.id, spec.revision)
         name = spec.id.replace("/", "--")
         if spec.local:
             name = f"{Path(spec.id).expanduser().resolve().name}-{content[:8]}"
-        return Base(spec, name, content, self._content(spec.target), self._content(spec.retain))
+        return Base(spec, name, content, self.content(spec.target), self.content(spec.retain))
 
-    def _content(self, name: str | None, revision: str | None = None) -> str:
+    def content(
+        self, name: str | None, revision: str | None = None, leave_out: Collection[str] = ()
+    ) -> str:
+        """What a model is: a digest of a folder's files but for some, or `id@revision`."""
         if name and is_folder(name):
-            return self._folder_digest(Path(name).expanduser())
+            return self._folder_digest(Path(name).expanduser(), leave_out)
         return f"{name or ''}@{revision}" if revision else name or ""
 
-    def _folder_digest(self, folder: Path) -> str:
-        nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
-        patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
-        files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
-        if not any(file.suffix == ".safetensors" for file in files):
-            why = "no such folder"
-            if folder.is_dir():
-                why = "it holds no .safetensors file"
-            if list(folder.glob("*.bin")) or list(folder.glob("*.pt*")):
-                why = "its weights are pickled, which can run code; convert them to .safetensors"
-            raise ModelError(f"{folder}: not a model: {why}")
+    def _folder_digest(self, folder: Path, leave_out: Collection[str]) -> str:
+        files = [file for file in model_files(folder) if file.name not in leave_out]
         stats = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
         def make(draft: Path) -> None:
@@ -183,6 +177,21 @@ class Store:
             (draft / "digest").write_text(digest(sums), encoding="utf-8")
 
         return (self.piece("digests", digest(stats), make) / "digest").read_text(encoding="utf-8")
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files of a model's folder that say what it is. Raises ModelError if it holds no model."""
+    nested = (folder / "modules.json").exists()  # a sentence embedder has its parts in folders
+    patterns = [f"**/{p}" if nested else p for p in _MODEL_FILES]
+    files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
+    if not any(file.suffix == ".safetensors" for file in files):
+        why = "no such folder"
+        if folder.is_dir():
+            why = "it holds no .safetensors file"
+        if list(folder.glob("*.bin")) or list(folder.glob("*.pt*")):
+            why = "its weights are pickled, which can run code; convert them to .safetensors"
+        raise ModelError(f"{folder}: not a model: {why}")
+    return files
 
 
 def read_record(path: Path) -> Record:

@@ -11,17 +11,18 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from di_bench import axes
 from di_bench.asks import Gradient, Judge, Nlu, OfItems, Probe, Read, Tasks, Write
-from di_bench.corpus import TRAINED
 from di_bench.errors import SuiteError, nearest
 from di_bench.metrics import METRICS, VERSIONS, metric
 from di_bench.metrics.definitions import DEFINITIONS
 from di_bench.metrics.metric import Metric
 from di_bench.model import Grow, ModelSpec, Peft, RecipeChanges
 from di_bench.objective import Objective
+from di_bench.overlay import anchored, as_settings, leaves, mapping, overlaid
 from di_bench.size import SIZES
-from di_bench.source import CorpusSpec
-from di_bench.spec import Place, PlaceError, Spec, Tree, merged, parse, read_yaml
+from di_bench.source import CorpusSpec, Split
+from di_bench.spec import Place, PlaceError, Spec, Tree, parse, read_yaml
 
 PACKAGED = Path(__file__).parent / "suites"
 if not PACKAGED.is_dir():  # a checkout; the wheel carries the suites inside the package
@@ -36,6 +37,10 @@ class Suite(Spec):
     """The protocol, as a board's title says it: `TOFU protocol`."""
     profile: str = "default"
     corpus: CorpusSpec
+    forget_sizes: dict[str, dict[str, Split]] = {}
+    """Name of a size to the splits that stand in for the corpus' own; every cell is of one size."""
+    requests: tuple[str, ...] = ()
+    """Splits to be forgotten in turn, each from the model that the one before it left."""
     models: tuple[ModelSpec, ...] = Field(min_length=1)
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
     """Method name or path to the settings it gets here."""
@@ -77,7 +82,7 @@ class Suite(Spec):
     @field_validator("methods", mode="before")
     @classmethod
     def _no_settings(cls, methods: object) -> object:
-        methods = _as_settings(methods)
+        methods = as_settings(methods)
         if isinstance(methods, list):
             raise ValueError("list names alone, or map each to its settings: {di: {strength: 3}}")
         given = methods.items() if isinstance(methods, Mapping) else ()
@@ -107,9 +112,8 @@ class Suite(Spec):
         """Fail here, not after a night of training."""
         if self.definitions is not None:
             _known(("definitions",), "definitions", self.definitions, DEFINITIONS)
-        for split in TRAINED:
-            if split not in self.corpus.splits:
-                raise PlaceError(("corpus", "splits", split), "missing; add it")
+        axes.check(self.corpus, self.forget_sizes, self.requests)
+        axes.check_models(self.forget_sizes, self.requests, self.models, self.peft)
         for name, probe in self.probes.items():
             self._check_probe(name, probe)
         for column in self.metrics:
@@ -122,7 +126,7 @@ class Suite(Spec):
 
     def _check_mentions(self) -> None:
         for kind, split in self.watch.items():
-            _known(("watch", kind), "split", split, self.corpus.splits)
+            _known(("watch", kind), "split", split, self._askable)
         for i, column in enumerate(self.board):
             _known(("board", i), "column", column, self.metrics)
         if self.tune is None:
@@ -141,7 +145,7 @@ class Suite(Spec):
 
     def _check_probe(self, name: str, probe: Read | Write | Tasks | Judge | Gradient) -> None:
         if isinstance(probe, OfItems):
-            _known(("probes", name, "split"), "split", probe.split, self.corpus.splits)
+            _known(("probes", name, "split"), "split", probe.split, self._askable)
         if isinstance(probe, Judge):
             writes = [k for k, v in self.probes.items() if isinstance(v, Write)]
             _known(("probes", name, "of"), "`write` probe", probe.of, writes)
@@ -174,14 +178,22 @@ class Suite(Spec):
         return metric(name, self.definitions), probes
 
     def better(self, column: str) -> Literal["lower", "higher", "gold"]:
-        """In which direction a column improves; `memory` depends on the split it is read on."""
+        """In which direction a column improves; `memory` depends on the split it is read on.
+
+        Splits named after `forget` or `holdout`, as `forget_qa`, count as they do. A request by its
+        own name is kept at some steps and forgotten at others: as its golds do.
+        """
         metric, probes = self.reads(column)
         if metric.better != "memory":
             return metric.better
         probe = self.probes[probes[0]]
         probe = self.probes[probe.of] if isinstance(probe, Judge) else probe
         split = getattr(probe, "split", "")
-        return "lower" if split == "forget" else "gold" if split == "holdout" else "higher"
+        gone = axes.MADE if self.requests else ("forget",)
+        if split in self.requests:
+            return "gold"
+        side = split.partition("_")[0]  # `forget_questions` are of `forget`
+        return "lower" if side in gone else "gold" if side == "holdout" else "higher"
 
     def cut(self, columns: Collection[str]) -> "Suite":
         """The suite with these columns, and no more probes than they read."""
@@ -191,6 +203,21 @@ class Suite(Spec):
         metrics = {name: of for name, of in self.metrics.items() if name in columns}
         probes = {name: probe for name, probe in self.probes.items() if name in read}
         return self.model_copy(update={"metrics": metrics, "probes": probes, "board": ()})
+
+    @cached_property
+    def _askable(self) -> set[str]:
+        return axes.askable(self.corpus, self.forget_sizes, self.requests)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the parts of its axis are called, in order; none where it has no axis."""
+        return axes.names(self.forget_sizes, self.requests)
+
+    @property
+    def hubs(self) -> frozenset[str]:
+        """The hub data sets it reads, at any size."""
+        laid = axes.corpora(self.corpus, self.forget_sizes).values()
+        return frozenset(hub for spec in laid for hub in spec.hubs)
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
@@ -251,57 +278,20 @@ def load(
         raise SuiteError(
             f"{path}: no profile {profile!r}; {nearest(profile, ['default', *map(str, profiles)])}"
         )
-    tree = _overlaid(tree, overlay or {})
+    tree = overlaid(tree, overlay or {})
     if tuning:
-        above = _mapping(_mapping(tree.get("tune")).get("suite"))
-        tree = _overlaid(tree, above) | {"tuned": False}
-    tree |= {k: _anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
-    tree = _overlaid(tree, changes or {}) | {"profile": profile, "changed": _leaves(changes or {})}
+        above = mapping(mapping(tree.get("tune")).get("suite"))
+        tree = overlaid(tree, above) | {"tuned": False}
+    tree |= {k: anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
+    tree = overlaid(tree, changes or {}) | {"profile": profile, "changed": leaves(changes or {})}
     layers: list[Place] = [(), ("profiles", profile), *([("tune", "suite")] if tuning else [])]
     suite = parse(Suite, tree, path, SuiteError, layers)
+    if tuning and suite.parts:
+        said = "settings are looked for without forget_sizes and requests; tune another profile"
+        raise SuiteError(f"{path}: tune: {said}")
     if tuning and suite.tune is None:
         raise SuiteError(f"{path}: tune: missing; add what to look for, as {_OBJECTIVE}")
     return suite.cut(suite.tune.columns) if tuning and suite.tune else suite
 
 
 _OBJECTIVE = "`tune: {lower: COLUMN, keep: {COLUMN: 0.95}, suite: {corpus: ...}}`"
-
-
-def _anchored(value: object, folder: Path) -> object:
-    """A file's paths start from its own folder; the command line's from where one stands."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        k: str(folder / v) if k == "path" and isinstance(v, str) else _anchored(v, folder)
-        for k, v in value.items()
-    }
-
-
-def _overlaid(tree: Tree, above: Tree) -> Tree:
-    """As `merged`, but a corpus that brings its own splits replaces the other whole."""
-    if "splits" in _mapping(above.get("corpus")):
-        tree = tree | {"corpus": {}}
-    if "methods" in above:
-        tree = tree | {"methods": _as_settings(tree.get("methods"))}
-    return merged(tree, above)
-
-
-def _leaves(tree: Tree, place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
-    """Where a tree holds values, and what they are, as text."""
-    found = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found += _leaves(value, (*place, str(key)))
-        else:
-            found.append(((*place, str(key)), str(value)))
-    return found
-
-
-def _mapping(value: object) -> Tree:
-    return value if isinstance(value, dict) else {}
-
-
-def _as_settings(methods: object) -> object:
-    if isinstance(methods, list) and all(isinstance(name, str) for name in methods):
-        return {name: {} for name in methods}
-    return methods

@@ -9,32 +9,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
 
 import platformdirs
 
+from di_bench import axes, checkpoint, copies, hub, manifest
 from di_bench import suite as suites
 from di_bench.asks import Judge
+from di_bench.checkpoint import Checkpoint
 from di_bench.corpus import Corpus
 from di_bench.device import cores
-from di_bench.errors import ModelError, StoreError, SuiteError
-from di_bench.lineage import base_key
-from di_bench.methodfile import MethodFile
-from di_bench.model import ModelSpec, is_folder
+from di_bench.errors import StoreError, SuiteError
+from di_bench.hub import Reach, resolved
+from di_bench.lineage import Base, base_key
+from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.record import Record
 from di_bench.run import Run, grid
 from di_bench.spec import Tree, changes_of, merged
-from di_bench.store import Store, records_in
+from di_bench.store import Store, records_in, whole
 from di_bench.suite import Suite
 
 
 def cache_folder() -> Path:
     """`$DI_BENCH_CACHE`, else the user's cache folder."""
     return Path(os.environ.get("DI_BENCH_CACHE") or platformdirs.user_cache_dir("di-bench"))
-
-
-Reach = Literal["plan", "cache", "network"]
-"""How far to go for a hub's models and data: not at all, to its local cache, or to the hub."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,8 @@ class Work:
 
     suite: Suite
     corpus: Corpus | None
-    """None when planning over a hub data set that is not on this machine."""
+    """Of the first part of its axis, if it has one. None when planning over a hub data set that is
+    not on this machine."""
     runs: tuple[Run, ...]
     store: Store
 
@@ -88,9 +86,14 @@ class Work:
         To `plan`, hub models and data need not be here; nothing but `network` asks a hub.
         """
         if reach != "network":
-            os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+            fetched = manifest.use(store.cache, check=reach == "cache")
         suite = choice.loaded
-        files = [MethodFile.find(name) for name in methods or suite.methods]
+        if reach != "network" and fetched:
+            suite = copies.moved(suite, store.cache)
+            methods = [copies.found(name, store.cache) for name in methods]
+        given = [name for name in methods if name.startswith(CHECKPOINT)]
+        named = [name for name in methods if name not in given]
+        files = [MethodFile.find(name) for name in named or (() if given else suite.methods)]
         specs = [resolved(spec, reach) for spec in suite.models]
         bases = [store.identify(spec) for spec in specs]
         names = [base.name for base in bases]
@@ -98,15 +101,20 @@ class Work:
             raise SuiteError(f"models: {twice[0]} is given twice; list each once")
         readers = {k: p.reader for k, p in suite.probes.items() if isinstance(p, Judge)}
         judges = {k: store.identify(resolved(r, reach)) for k, r in readers.items() if r}
-        commits = {hub: _commit("datasets", hub, reach) for hub in sorted(suite.corpus.hubs)}
-        known = {hub: commit for hub, commit in commits.items() if commit}
+        commits = {name: hub.commit("datasets", name, reach) for name in sorted(suite.hubs)}
+        known = {name: commit for name, commit in commits.items() if commit}
         away = len(known) < len(commits)
-        corpus = Corpus("", {}) if away else suite.corpus.pinned(known).open()
+        parts = axes.parts(
+            suite.corpus, suite.forget_sizes, suite.requests, None if away else known
+        )
         seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
-        runs = tuple(r for r in grid(suite, corpus, bases, files, judges) if r.seed in seeds)
+        runs = tuple(r for r in grid(suite, parts, bases, files, judges) if r.seed in seeds)
+        for one, base in _owned(given, bases, store, reach):
+            runs = (*runs, Run(suite, parts[0], base, one, seeds[0], judges))
+            checkpoint.agree(one, runs[-1], store)
         for run in runs:
             _ = run.settings if away else run.scores_key  # what does not fit is refused here
-        return cls(suite, None if away else corpus, runs, store)
+        return cls(suite, None if away else parts[0].corpus, runs, store)
 
     def left(self) -> list[Run]:
         """The runs that have no current record."""
@@ -116,6 +124,18 @@ class Work:
         """Every record of the suite's profile; damaged ones that are made again are left out."""
         mine = {self.store.record_path(run) for run in self.runs}
         return records_in(self.store.folder(self.suite), spared=mine)
+
+    def publish(self) -> None:
+        """Write the leaderboard beside the records, and the figure where they are a ladder."""
+        from di_bench.render import PAGES, pages
+
+        folder = self.store.folder(self.suite)
+        made = pages(self.records(), self.suite)
+        for name, text in made.items():
+            with whole(folder / name) as draft:
+                draft.write_text(text, encoding="utf-8")
+        for name in set(PAGES) - set(made):
+            (folder / name).unlink(missing_ok=True)
 
     def check_writable(self) -> None:
         """Refuse folders that cannot be written to before any work is done."""
@@ -131,7 +151,7 @@ class Work:
                 for grown in (each.target, each.gold):
                     self.store.forget("grown", grown.key)
                     self.store.forget("diverged", grown.key)
-            for kind in ("weights", "cost", "diverged"):
+            for kind in ("weights", "cost", "diverged", "unlearned"):
                 self.store.forget(kind, f"{run.weights_key}*")
             for key in run.transcript_keys.values():
                 self.store.forget("transcripts", key)
@@ -164,7 +184,7 @@ class Work:
     def outlook(self) -> str:
         """How many cells are left and what they will cost, judged by finished ones."""
         if self.corpus is None:
-            hubs = ", ".join(sorted(self.suite.corpus.hubs))
+            hubs = ", ".join(sorted(self.suite.hubs))
             return f"{len(self.runs)} cells; data not on this machine: {hubs}"
         left = self.left()
         known: dict[str, list[float]] = {}
@@ -180,60 +200,25 @@ class Work:
         return f"{said}; about {seconds:.0f} processor seconds of unlearning and asking"
 
 
-def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:
-    """A hub model with the commit it stands for; built-in, local and pinned ones as they are.
-
-    Raises ModelError when the hub is needed and not in reach.
-    """
-    if spec.builtin or spec.local:
-        return spec
-    given = {role: getattr(spec, role) for role in ("target", "retain")}
-    held = {role: _held(name, reach) for role, name in given.items() if name}
-    revision = spec.revision or _commit("models", spec.id, reach)
-    return spec.model_copy(update={"revision": revision, **held})
-
-
-def _held(name: str, reach: Reach) -> str:
-    """A checkpoint as `id@commit`; a folder, or one that is held already, as it is."""
-    if is_folder(name) or "@" in name:
-        return name
-    commit = _commit("models", name, reach)
-    return f"{name}@{commit}" if commit else name
-
-
-def _commit(kind: Literal["models", "datasets"], name: str, reach: Reach) -> str | None:
-    """The commit a hub repository stands for: the one in the cache, else the hub's newest."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    ref = hub / f"{kind}--{name.replace('/', '--')}" / "refs" / "main"
-    if ref.exists():
-        return ref.read_text(encoding="utf-8").strip()
-    if reach == "plan":
-        return None
-    if reach == "network":
-        from huggingface_hub import HfApi
-
-        ask = HfApi().model_info if kind == "models" else HfApi().dataset_info
-        try:
-            return ask(name, timeout=10).sha
-        except Exception as error:  # noqa: BLE001 - its HTTP client, and so its errors, change
-            why = f"the hub cannot be reached ({type(error).__name__})"
-    else:
-        why = "not in the Hugging Face cache, and the network is off"
-    flag = "" if kind == "models" else "--repo-type dataset "
-    other = "--model FOLDER" if kind == "models" else "`file:` splits and corpus.path"
-    raise ModelError(
-        f"{name}: {why}. Run `hf download {flag}{name}` on a machine with network and carry its "
-        f"$HF_HOME over, or use {other}"
-    )
+def _owned(
+    names: Sequence[str], bases: Sequence[Base], store: Store, reach: Reach
+) -> Iterator[tuple[Checkpoint, Base]]:
+    """Each checkpoint and the model it was made of. Raises DiBenchError for one given twice."""
+    found: set[str] = set()
+    for name in names:
+        one = checkpoint.identify(name, store, reach)
+        if one.name in found:
+            raise SuiteError(f"{name}: is given twice, as {one.name}; give each once")
+        found.add(one.name)
+        yield one, checkpoint.owner(one, bases, reach)
 
 
 def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[Path]:
-    """Each LEADERBOARD.md that is what its records make: the suite's, or all where none is named.
+    """Each leaderboard and figure that is what its records make: the suite's, or all of them.
 
-    Raises StoreError at the first that is not, or when there is none.
+    Raises StoreError at the first that is not, is missing or has no place, or without records.
     """
-    from di_bench.render import render
+    from di_bench.render import PAGES, pages
 
     folders = sorted({path.parent.parent for path in results.glob("*/*/*/*.json")})
     found = [(folder.parent.name, folder.name) for folder in folders]
@@ -241,12 +226,18 @@ def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[P
         raise StoreError(f"{results}: holds no records to check a board against")
     for name, chosen in [(suite, profile)] if suite else found:
         loaded = Choice(name, chosen).loaded
-        page = results / loaded.name / chosen / "LEADERBOARD.md"
-        made = render(records_in(page.parent), loaded, "md")
-        if not page.exists() or page.read_text(encoding="utf-8") != made:
-            again = f"di-bench board {name} --profile {chosen} --format md --out {page}"
-            raise StoreError(f"{page}: is not what its records make; run `{again}`")
-        yield page
+        folder = results / loaded.name / chosen
+        made = pages(records_in(folder), loaded)
+        for file, form in PAGES.items():
+            page = folder / file
+            there = page.read_text(encoding="utf-8") if page.exists() else None
+            if there is not None and file not in made:
+                raise StoreError(f"{page}: its records are of too few sizes for it; delete it")
+            if there != made.get(file):
+                again = f"di-bench board {name} --profile {chosen} --format {form} --out {page}"
+                raise StoreError(f"{page}: is not what its records make; run `{again}`")
+            if there is not None:
+                yield page
 
 
 def _check_writable(folder: Path) -> None:

@@ -158,6 +158,7 @@ def test_the_same_records_in_any_order_make_the_same_bytes(suite: Suite, form: F
         *seeds([0.3, 1 / 3, 0.7], method="none", corpus=other),
         *seeds([0.3, 0.5], settings={"strength": 1.0}),
         *seeds([0.3], model={"name": "llama-1234"}),
+        *seeds([0.2, 0.4], model={"name": "builtin--micro", "id": "builtin/micro"}),
         *(toy.record(method="ga", seed=seed, error=f"lost at {seed}") for seed in range(3)),
     ]
     made = render(records, suite, form)

@@ -15,6 +15,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from di_bench.cli import app
+from tests import toy
 
 runner = CliRunner()
 NAN = '''"""A loss that is no number."""
@@ -187,6 +188,52 @@ def test_a_hand_edited_board_is_caught(done: Path, folders: list[str]) -> None:
     caught = cli("board", done, "--check", *folders[:2])
     assert caught.exit_code == 2
     assert "is not what its records make" in caught.output
+
+
+def test_a_ladder_is_drawn_beside_its_board_and_a_stale_figure_is_caught(
+    tmp_path: Path, folders: list[str]
+) -> None:
+    models = ["builtin/nano", "builtin/micro", "builtin/mini"]
+    path = toy.write(tmp_path, {"models": models, "seeds": [0], "grow_seeds": [0]})
+    work = toy.work(path)
+    for cell in work.runs:
+        keys = {"weights": cell.weights_key, "scores": cell.scores_key}
+        model = {"name": cell.base.name, "id": cell.base.id}
+        kept = toy.record(keys=keys, model=model, method=cell.method.name, trials=cell.trials)
+        work.store.keep(cell, kept, {})
+    assert "12 cells: 12 done" in run(path, folders).output
+    folder = tmp_path / "results" / "toy" / "default"
+    page, figure = folder / "LEADERBOARD.md", folder / "SCALING.svg"
+    drawn = figure.read_text(encoding="utf-8")
+    assert drawn == cli("board", path, "--format", "svg", *folders[:2]).output
+    checked = cli("board", path, "--check", *folders[:2])
+    assert checked.output.splitlines() == [f"{it}: made from its records" for it in (page, figure)]
+    for lost in (lambda: figure.write_text(drawn.replace("di", "id", 1)), figure.unlink):
+        lost()
+        caught = cli("board", path, "--check", *folders[:2])
+        assert caught.exit_code == 2
+        again = f"di-bench board {path} --profile default --format svg --out {figure}"
+        assert f"{figure}: is not what its records make; run `{again}`" in caught.output
+    assert cli(*again.split()[1:], *folders[:2]).exit_code == 0
+    assert figure.read_text(encoding="utf-8") == drawn
+    few = cli("board", path, "--method", "di", "--column", "kept", "--format", "text", *folders[:2])
+    assert "npo" not in few.output
+    assert [line.split()[1] for line in few.output.splitlines() if "builtin/mini  " in line] == [
+        "none",
+        "retrain",
+        "di",
+    ]
+    for cell in work.runs:
+        if cell.base.name != "builtin--nano":
+            work.store.record_path(cell).unlink()
+    one = cli("board", path, "--format", "svg", *folders[:2])
+    assert (one.exit_code, one.output.count("\n")) == (2, 1)
+    assert "needs models of two sizes, and has builtin/nano of 0.26M; add another" in one.output
+    cli("board", path, "--format", "md", "--out", page, *folders[:2])
+    caught = cli("board", path, "--check", *folders[:2])
+    assert f"{figure}: its records are of too few sizes for it; delete it" in caught.output
+    toy.work(path).publish()
+    assert not figure.exists()
 
 
 def test_a_damaged_piece_is_said_and_made_again(done: Path, folders: list[str]) -> None:

@@ -1,7 +1,7 @@
 """What a method may ask of a run beside training: focus, answers of its own, stop rules."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def fit_over(forget: list[Item], folder: Path, seed: int = 0) -> Fitter:
     return replace(fitter(folder, seed), splits={"forget": forget, "retain": RETAIN})
 
 
-def told(lm: LM, texts: list[Encoded]) -> list[str]:
+def told(lm: LM, texts: Sequence[Encoded]) -> list[str]:
     """The answers in texts."""
     return [lm.text(text.answer) for text in texts]
 
@@ -90,7 +90,7 @@ def test_imagined_answers_are_others_and_as_many_as_asked(lm: LM, tmp_path: Path
 
 
 def test_imagining_repeats_itself_from_the_seed(lm: LM, tmp_path: Path) -> None:
-    def imagined(seed: int) -> list[Encoded]:
+    def imagined(seed: int) -> Sequence[Encoded]:
         torch.rand(seed + 1)
         fit = fitter(tmp_path, seed)
         fit.imagine(lm, 2, 1.0)
@@ -101,7 +101,7 @@ def test_imagining_repeats_itself_from_the_seed(lm: LM, tmp_path: Path) -> None:
 
 
 def test_a_replay_imagines_the_same_and_finds_its_training(tiny: Path, tmp_path: Path) -> None:
-    def run(lm: LM) -> tuple[list[Encoded], dict[str, Tensor]]:
+    def run(lm: LM) -> tuple[Sequence[Encoded], dict[str, Tensor]]:
         fit = fitter(tmp_path)
         lm.model.requires_grad_(True)
         fit.imagine(lm, 2, 1.0)

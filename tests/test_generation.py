@@ -31,6 +31,21 @@ def test_rouge_by_hand() -> None:
     assert score.parts == pytest.approx({"f1": (6 / 7) / 2, "words": 2.0})
 
 
+def test_an_exact_match_is_letter_for_letter_but_for_case_and_space_around() -> None:
+    rows = [
+        wrote("a1", " 000-12-3456\n", truth="000-12-3456"),
+        wrote("a2", "the OLD mill", truth="The old mill"),
+        wrote("a3", "000-12-3457", truth="000-12-3456"),
+        wrote("a4", "It is the old mill", truth="the old mill"),
+        wrote("a5", "", truth="the old mill"),
+        wrote("a6", "", truth=" "),
+    ]
+    score = grade("exact_match", rows)
+    assert score.value == 0.4
+    assert [item.value for item in score.items] == [1, 1, 0, 0, 0]
+    assert score.parts == {"left_out": 1.0}
+
+
 def test_rouge_is_the_packages() -> None:
     from rouge_score.rouge_scorer import RougeScorer
 

@@ -10,12 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.testing import assert_close
-from transformers import AutoModel, GenerationConfig
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, GenerationConfig
 
 from di_bench.batch import Batch, pad
 from di_bench.errors import ModelError
-from di_bench.lm import LM
+from di_bench.grow import newborn
+from di_bench.lm import LM, parameters
+from di_bench.size import size
 from di_bench.template import Encoded, Template
+from tests import toy
 from tests.conftest import FORGET, HOLDOUT, RETAIN, load
 
 ITEMS = [*FORGET[:3], *HOLDOUT[:2]]
@@ -242,3 +245,41 @@ def test_a_model_that_predicts_no_tokens_is_refused(lm: LM, tiny: Path) -> None:
     blind = LM(body.from_pretrained(tiny), lm.tokenizer, lm.template)
     with pytest.raises(ModelError, match="not a causal language model"):
         blind.logits(lm.batch(mixed(lm)))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("kind", ["llama", "gpt_neo"])
+def test_weights_are_counted_as_torch_counts_them_tied_ones_once(
+    tmp_path: Path, kind: str, *, tied: bool
+) -> None:
+    shape: dict[str, dict[str, Any]] = {
+        "llama": {"intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2},
+        "gpt_neo": {"num_layers": 1, "attention_types": [[["global"], 1]], "num_heads": 2},
+    }
+    config = AutoConfig.for_model(
+        kind, vocab_size=300, hidden_size=16, tie_word_embeddings=tied,
+        bos_token_id=None, eos_token_id=None, pad_token_id=None, **shape[kind],
+    )  # fmt: skip
+    auto: Any = AutoModelForCausalLM
+    model = auto.from_config(config)
+    model.save_pretrained(tmp_path)
+    counted = parameters(str(tmp_path))
+    assert counted == sum(p.numel() for p in model.parameters())
+    head = 300 * 16
+    assert counted == sum(w.numel() for w in load_file(tmp_path / "model.safetensors").values())
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["lm_head.weight"] = torch.zeros(300, 16)  # as some files keep it, though it is tied
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    parameters.cache_clear()
+    assert parameters(str(tmp_path)) == counted
+    assert (sum(w.numel() for w in weights.values()) - counted) == (head if tied else 0)
+
+
+def test_a_built_in_size_and_the_byte_model_are_counted_and_what_is_no_model_is_not(
+    lm: LM, tiny: Path, tmp_path: Path
+) -> None:
+    born = newborn("builtin/nano", Template())
+    assert size("builtin/nano").parameters == sum(p.numel() for p in born.model.parameters())
+    assert parameters(str(tiny)) == sum(p.numel() for p in lm.model.parameters())
+    assert parameters(str(toy.model(tmp_path / "toy"))) is None
+    assert parameters(str(tmp_path / "nowhere")) is None

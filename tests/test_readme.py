@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from di_bench.cli import app
@@ -13,6 +14,19 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def made(*command: str) -> str:
+    """What a command of the README prints, from the results beside it."""
+    done = CliRunner().invoke(app, [*command, "--results", str(ROOT / "results")])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def options(command: str) -> list[str]:
+    """What stands behind a command in its block of the README."""
+    behind = README.partition(command)[2].partition("```")[0]
+    return behind.replace("\\\n", " ").split()
+
+
 def table(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("|")]
 
@@ -20,13 +34,27 @@ def table(text: str) -> list[str]:
 @pytest.mark.parametrize("suite", ["tofu", "methods"])
 def test_a_board_is_the_one_its_command_makes(suite: str) -> None:
     shown = README.partition(f"<!-- board of {suite}")[2].partition("<!-- end of board -->")[0]
-    command = README.partition(f"di-bench board {suite} --format md")[2].partition("```")[0]
-    options = command.replace("\\\n", " ").split()
-    asked = ["board", suite, "--format", "md", *options, "--results", str(ROOT / "results")]
-    made = CliRunner().invoke(app, asked)
-    assert made.exit_code == 0, made.output
-    assert table(shown) == table(made.output)
+    command = f"di-bench board {suite} --format md"
+    assert table(shown) == table(made(*command.split()[1:], *options(command)))
     assert len(table(shown)) > 10
+
+
+def test_the_figure_is_the_one_its_command_makes() -> None:
+    command = "di-bench board tofu --profile ladder --format svg"
+    *chosen, out, path = options(command)
+    assert (out, f"]({path})" in README) == ("--out", True)
+    assert (ROOT / path).read_text(encoding="utf-8") == made(*command.split()[1:], *chosen)
+
+
+def test_every_suite_and_board_is_there() -> None:
+    listed = README.partition("## The suites")[2].partition("### Sizes")[0]
+    for file in (ROOT / "suites").glob("*.yaml"):
+        profiles = yaml.safe_load(file.read_text(encoding="utf-8")).get("profiles", {})
+        (row,) = (line for line in table(listed) if line.startswith(f"| `{file.stem}` |"))
+        for profile in ("default", *profiles):
+            assert profile in row or profile.startswith("llama-3.2-1b-"), (file.stem, profile)
+    for board in (ROOT / "results").rglob("LEADERBOARD.md"):
+        assert f"]({board.relative_to(ROOT).as_posix()})" in README, board
 
 
 def test_the_method_of_the_readme_runs(suite_file: Path, folders: list[str]) -> None:

@@ -102,7 +102,10 @@ BROKEN = [
     ("a.jsonl", json.dumps(ROW | {"perturbed_answer": [1]}), ": row 1: perturbed_answer: expected"),
     ("a.json", '[["q", "a"]]', ": row 1: a row must be an object with named fields"),
     ("a.csv", "question,reply\nq,a\n", ": row 1: no field 'answer' (it has 'question', 'reply')"),
-    ("a.csv", "question,answer\nq\n", ": row 1: no field 'answer'"),
+    ("a.csv", "question,answer\n\nq,a\nq\n", ":4: row 2 has 1 fields and the header 2; put a"),
+    ("a.csv", "question,answer\nq,\"a\nb\"\nq,a,b\n", ":4: row 2 has 3 fields and the header 2"),
+    ("a.csv", "question,answer,answer\nq,a,b\n", ":1: column 'answer' is there twice; rename one"),
+    ("a.jsonl", json.dumps(ROW | {"answer": "\ud83d"}), ": row 1: answer: holds \\ud83d, half a"),
     ("a.csv", "question,answer\n", ": split 'forget' is empty; give it a file with rows"),
     ("a.jsonl", "", ": split 'forget' is empty; give it a file with rows"),
     ("a.json", "[]", ": split 'forget' is empty"),
@@ -128,8 +131,37 @@ def test_a_file_that_is_missing_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"gone\.parquet: cannot be read"):
         opened(tmp_path, {"file": "gone.parquet"})
     (tmp_path / "a.jsonl").write_bytes(b'{"question": "\xff"}')
-    with pytest.raises(CorpusError, match=r"a\.jsonl: byte 14 is not UTF-8; save the file as"):
+    with pytest.raises(CorpusError, match=r"a\.jsonl:1: byte 14 \(0xff\) is not UTF-8; save the"):
         opened(tmp_path, {"file": "a.jsonl"})
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.txt", "array.json"])
+def test_a_row_in_another_encoding_is_named_by_line_and_byte(tmp_path: Path, name: str) -> None:
+    lines = [f'{{"question": "{n}", "answer": "\u00e9t\u00e9"}}' for n in range(60)]
+    match name:
+        case "a.csv":
+            lines = ["question,answer", *(f"{n},\u00e9t\u00e9" for n in range(60))]
+        case "array.json":
+            lines = ["[", ",\n".join(lines).replace("\n", ""), "]"]
+            lines = lines[1].replace("},{", "},\n{").split("\n")
+            lines = ["[" + lines[0], *lines[1:-1], lines[-1] + "]"]
+    raw = [line.encode() for line in lines]
+    raw[56] = lines[56].encode("latin-1")
+    (tmp_path / name).write_bytes(b"\n".join(raw))
+    place = len(b"\n".join(raw[:56])) + 1 + raw[56].index(b"\xe9")
+    with pytest.raises(CorpusError) as error:
+        opened(tmp_path, {"file": name})
+    said = f"{tmp_path / name}:57: byte {place} (0xe9) is not UTF-8; save the whole file as UTF-8"
+    assert line(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.txt"])
+def test_a_file_in_utf_16_is_called_that(tmp_path: Path, name: str, encoding: str) -> None:
+    text = "\ufeff" * (encoding == "utf-16-be") + 'question,answer\n{"question": "q"}\n'
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    with pytest.raises(CorpusError, match="is UTF-16; save the file as UTF-8 text"):
+        opened(tmp_path, {"file": name})
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from di_bench.errors import DiBenchError, MethodError, ModelError, StoreError, SuiteError
+from di_bench.hub import Reach, resolved
 from di_bench.model import ModelSpec
 from di_bench.render import render
 from di_bench.store import Store
-from di_bench.work import Choice, Reach, Work, cache_folder, checked_boards, resolved
+from di_bench.work import Choice, Work, cache_folder, checked_boards
 from tests import toy
 from tests.toy import line
 

@@ -13,6 +13,7 @@ from di_bench.metrics.fluency import fluency, oracle_perplexity
 from di_bench.metrics.generation import (
     distinctness,
     diversity,
+    exact_match,
     knowmem,
     repetition,
     rouge,
@@ -30,7 +31,7 @@ from di_bench.metrics.memorization import (
     windowed_accuracy,
 )
 from di_bench.metrics.metric import Ask, Direction, Metric, Need, Score
-from di_bench.metrics.understanding import nlu
+from di_bench.metrics.understanding import nlu, wmdp
 
 _OU = "open-unlearning"
 _ONE: tuple[Ask, ...] = ("read",)
@@ -76,6 +77,7 @@ _TABLE = (
     Metric("discoverable", "n100-p.5", "memory", ("read",), extraction.discoverability(100, 0.5)),
     Metric("rouge", "recall-stemmed", "memory", ("write",), rouge),
     Metric("rouge_f1", "stemmed", "memory", ("write",), rouge_f1),
+    Metric("exact_match", "1", "memory", ("write",), exact_match),
     Metric("verbmem", "muse", "memory", ("write",), verbmem),
     Metric("knowmem", "muse", "memory", ("write",), knowmem),
     Metric("truth_ratio", "geo", "gold", ("read",), gold.truth_ratio),
@@ -108,6 +110,7 @@ _TABLE = (
     ),
     Metric("fluency", "base-p95", "higher", ("judge",), fluency, keeps="likelihood"),
     Metric("nlu", "acc", "higher", ("tasks",), nlu, averages=False, many=True),
+    Metric("wmdp", "acc", "lower", ("tasks",), wmdp, averages=False, many=True),
 )
 VERSIONS: Mapping[str, Metric] = {f"{entry.name}@{entry.version}": entry for entry in _TABLE}
 """Every formula, by `name@version`."""

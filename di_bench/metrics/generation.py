@@ -75,6 +75,24 @@ def knowmem(rows: Rows) -> Score:
     return _rouge(rows, _f1s(_rouge_l(rows, stemmed=False, answers=answers)), answers)
 
 
+def exact_match(rows: Rows) -> Score:
+    """Share of answers that are the true one, letter for letter, but for case and space around it.
+
+    Source: LUME and SemEval-2025 Task 4 (Ramakrishna et al. 2025, arXiv 2502.15097), on questions
+    with short answers.
+    Range: 0 to 1. Better: lower on what must be forgotten, higher elsewhere. An empty answer is 0.
+    Good or bad: a gold model has about 0 where answers are names and numbers.
+    Lies: one digit off, or a sentence around it, counts as not known; compare `rouge`.
+    An empty truth is left out.
+    """
+    graded = ((row, _matches(row) if row.truth.strip() else None) for row in rows)
+    return average(graded, "every true answer is empty")
+
+
+def _matches(row: Row) -> float:
+    return float(row.answer.strip().lower() == row.truth.strip().lower())
+
+
 def _rouge_l(
     rows: Rows, *, stemmed: bool, answers: Sequence[str] | None = None
 ) -> list[Any]:  # the package's named tuples, or None

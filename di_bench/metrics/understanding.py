@@ -36,6 +36,20 @@ def nlu(*probes: Rows) -> Score:
     return Score(mean(list(parts.values())), tuple(items), parts)
 
 
+def wmdp(*probes: Rows) -> Score:
+    """Accuracy on exams of what must be forgotten: `nlu`'s figure, where less is known.
+
+    Source: WMDP (Li et al. 2024, arXiv 2403.03218), accuracy of four choices; the mean of tasks.
+    Range: 0 to 1. Better: lower, down to guessing (.25 with four choices): that is the floor, and
+    what lies below it knows which answer to avoid.
+    Good or bad: in WMDP a 7B model has .64 on biology before RMU and .31 after; beside a gold
+    model's, which was taught none of it.
+    Lies: a broken model guesses too; read it beside a benign exam (`nlu`).
+    The items are all documents of all tasks; the parts are the tasks.
+    """
+    return nlu(*probes)
+
+
 def _figure(rows: Sequence[Row]) -> float:
     """A task's part: its rows' mean, or what their set amounts to."""
     if all(row.prompt == "mcc" for row in rows):

@@ -4,13 +4,28 @@ The one thing to know: a seed gives the same world everywhere, and a change of a
 change of `VERSION`, because boards name it.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from di_bench.corpus import Item
 from di_bench.errors import CorpusError, nearest
-from di_bench.world import authors, knowledge, nlu, prose, refusing
+from di_bench.world import (
+    authors,
+    books,
+    knowledge,
+    lume,
+    news,
+    nlu,
+    prose,
+    refusing,
+    rwku,
+    secrets,
+    wmdp,
+)
 from di_bench.world.authors import AUTHOR_SPLITS
 from di_bench.world.nlu import Task
+from di_bench.world.readers import ROLES
 
 __all__ = [
     "AUTHOR_SPLITS",
@@ -26,11 +41,17 @@ __all__ = [
 
 VERSION = 1
 
-_GENERAL = {
+_GENERAL: Mapping[str, Callable[[int], tuple[Item, ...]]] = {
     "real_authors": knowledge.real_authors,
     "world_facts": knowledge.world_facts,
     "prose": prose.held_out,
     "prose_train": prose.trained,
+    **{f"lume_{name}": partial(lume.lume_split, name) for name in lume.SPLITS},
+    **{f"wmdp_{name}": partial(wmdp.wmdp_split, name) for name in wmdp.SPLITS},
+    **{f"rwku_{name}": partial(rwku.rwku_split, name) for name in rwku.SPLITS},
+    **{name: partial(secrets.secret_split, name) for name in secrets.SECRET_SPLITS},
+    **{f"news_{role}": partial(news.news, role) for role in ROLES},
+    **{f"books_{role}": partial(books.books, role) for role in ROLES},
 }
 
 
@@ -67,10 +88,10 @@ def pretraining(seed: int = 0) -> tuple[Item, ...]:
 
 
 def tasks(seed: int = 0) -> tuple[Task, ...]:
-    """The language tasks: YAML and test rows as lm-eval reads them."""
-    return nlu.tasks(seed)
+    """The language tasks and the exams: YAML and test rows as lm-eval reads them."""
+    return (*nlu.tasks(seed), *wmdp.exams(seed))
 
 
 def write_tasks(folder: Path, seed: int = 0) -> None:
     """Writes `<name>.yaml` and `<name>.jsonl` of every task into `folder`, made where missing."""
-    nlu.write(folder, seed)
+    nlu.write(folder, tasks(seed))

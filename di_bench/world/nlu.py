@@ -7,7 +7,7 @@ training or in the test, so no test sentence or pair is trained on, not even wit
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,10 +80,10 @@ def told(shape: Shape, row: Row) -> str:
     return f"{_filled(shape.text, row)} {_filled(shape.choices[int(row['label'])], row)}"
 
 
-def write(folder: Path, seed: int) -> None:
+def write(folder: Path, tasks: Iterable[Task]) -> None:
     """Puts `<task>.yaml` and `<task>.jsonl` into `folder`; the YAML holds an absolute path."""
     folder.mkdir(parents=True, exist_ok=True)
-    for task in tasks(seed):
+    for task in tasks:
         file = (folder / f"{task.name}.jsonl").resolve()
         _put(file, "".join(json.dumps(row) + "\n" for row in task.rows))
         path = json.dumps(str(file), ensure_ascii=False)
@@ -123,14 +123,19 @@ def _filled(template: str, row: Row) -> str:
 def _yaml(shape: Shape) -> str:
     own = shape.choices[0].startswith("{{")
     choices = "{{[choice1, choice2]}}" if own else list(shape.choices)
-    return f"""task: di_{shape.name}
+    return task_yaml(f"di_{shape.name}", shape.text, choices)
+
+
+def task_yaml(name: str, text: str, choices: str | list[str]) -> str:
+    """A multiple-choice task over `<name>.jsonl`, whose `label` says which choice is right."""
+    return f"""task: {name}
 dataset_path: json
 dataset_kwargs:
   data_files:
-    test: {json.dumps(f"di_{shape.name}.jsonl")}
+    test: {json.dumps(f"{name}.jsonl")}
 test_split: test
 output_type: multiple_choice
-doc_to_text: {json.dumps(shape.text)}
+doc_to_text: {json.dumps(text)}
 doc_to_choice: {json.dumps(choices)}
 doc_to_target: label
 metric_list:

@@ -1,0 +1,47 @@
+"""How a suite, its profile and changes are laid over each other, before any of it is checked."""
+
+from pathlib import Path
+
+from di_bench.spec import Tree, merged
+
+
+def anchored(value: object, folder: Path) -> object:
+    """A file's paths start from its own folder; the command line's from where one stands."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        k: str(folder / v) if k == "path" and isinstance(v, str) else anchored(v, folder)
+        for k, v in value.items()
+    }
+
+
+def overlaid(tree: Tree, above: Tree) -> Tree:
+    """As `merged`, but a corpus that brings its own splits replaces the other whole."""
+    if "splits" in mapping(above.get("corpus")):
+        tree = tree | {"corpus": {}}
+    if "methods" in above:
+        tree = tree | {"methods": as_settings(tree.get("methods"))}
+    return merged(tree, above)
+
+
+def leaves(tree: Tree, place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
+    """Where a tree holds values, and what they are, as text."""
+    found = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found += leaves(value, (*place, str(key)))
+        else:
+            found.append(((*place, str(key)), str(value)))
+    return found
+
+
+def mapping(value: object) -> Tree:
+    """The value, or an empty mapping where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_settings(methods: object) -> object:
+    """Methods listed by name as a mapping to settings, so that overlays can merge."""
+    if isinstance(methods, list) and all(isinstance(name, str) for name in methods):
+        return {name: {} for name in methods}
+    return methods
