@@ -201,32 +201,31 @@ def board(
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
     With `--format html` it is one page that needs no network: plots, curves, items, their answers.
     """
-    from di_bench import texts
     from di_bench.render import chosen, render
     from di_bench.store import whole
+    from di_bench.texts import page
     from di_bench.work import checked_boards
 
     with plain_errors():
         if check:
-            for page in checked_boards(results, suite, profile):
-                typer.echo(f"{page}: made from its records")
+            for checked in checked_boards(results, suite, profile):
+                typer.echo(f"{checked}: made from its records")
             return
         if suite is None:
             raise DiBenchError("name a suite; see `di-bench list suites`")
         columns = [f"board={json.dumps(column)}"] if column else []
-        loaded = Choice(suite, profile, changes=columns).loaded
-        store = Store(results, cache or cache_folder())
+        choice = Choice(suite, profile, changes=columns)
+        loaded, store = choice.loaded, Store(results, cache or cache_folder())
         records = store.records(loaded)
         if not records:
             folder = results / loaded.name / profile
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
         if method:
             records = chosen(records, method)
-        wanted = form.value
-        if wanted == "html":
-            text = texts.page(Choice(suite, profile, changes=columns), store, records)
+        if form is Format.html:
+            text = page(choice, store, records)
         else:
-            text = render(records, loaded, wanted)  # type: ignore[arg-type]  # each but html
+            text = render(records, loaded, form.value)
         if out is None:
             typer.echo(text, nl=False)
             return

@@ -53,7 +53,7 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise StoreError(f"{folder}: is not empty; name a new or empty folder")
     if record.status != "done":
-        raise StoreError(f"{_name(record)}: {record.status}; such a run has no model to export")
+        raise StoreError(f"{record.run}: {record.status}; such a run has no model to export")
     run = _run(record, asked, store)
     hush()
     told: set[str] = set()
@@ -74,10 +74,6 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
         return _write(pipeline, run, lm, place, draft)
 
 
-def _name(record: Record) -> str:
-    return f"{record.model['name']}/{record.cell}-{record.seed}"
-
-
 def _run(record: Record, asked: Choice, store: Store) -> Run:
     """The run that makes a record today. Raises StoreError when there is none."""
     files = {MethodFile.find(name).name: name for name in asked.loaded.methods}
@@ -89,15 +85,15 @@ def _run(record: Record, asked: Choice, store: Store) -> Run:
             f"--set 'methods={{./{record.method}.py: {{}}}}'"
         )
     work = Work.lay_out(asked, [files.get(record.method, record.method)], store)
-    named = [run for run in work.runs if run.name == _name(record)]
+    named = [run for run in work.runs if run.name == record.run]
     if not named:
         raise StoreError(
-            f"{_name(record)}: not a cell of this suite; give --suite, --model and --set as they "
+            f"{record.run}: not a cell of this suite; give --suite, --model and --set as they "
             "were given to `di-bench run`"
         )
     if named[0].weights_key != record.keys["weights"]:
         raise StoreError(
-            f"{_name(record)}: its method, suite, data, libraries or device changed since; make it "
+            f"{record.run}: its method, suite, data, libraries or device changed since; make it "
             "again with `di-bench run`"
         )
     return named[0]

@@ -61,3 +61,8 @@ class Record(Spec):
     def cell(self) -> str:
         """The method on its part of the axis, as names of files have it."""
         return f"{self.method}{'+' if self.axis else ''}{self.axis}{self.variant}"
+
+    @property
+    def run(self) -> str:
+        """The run it is of, as `Run.name` and names of files have it: `<model>/<cell>-<seed>`."""
+        return f"{self.model['name']}/{self.cell}-{self.seed}"

@@ -1,106 +1,144 @@
 """A board as one HTML file that needs no network: table, plots, curves, items and their texts.
 
-The one thing to know: what a model wrote reaches the page as JSON alone, and the page's script only
-ever makes it the text of a node. It is never markup.
+The one thing to know: what a model wrote reaches the page as JSON alone, and the page's scripts only
+ever make it the text of a node. It is never markup.
 """
 
 import json
 import math
+import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from di_bench.board import COST, NOTE, Board, Line, boards
 from di_bench.errors import plain
+from di_bench.methodfile import PACKAGED
 from di_bench.record import Record
+from di_bench.scaling import axis, known
 from di_bench.suite import Suite
 
-PAGE = Path(__file__).with_suffix(".html")
-ABOUT = (
-    "Made by di-bench from its records. Sort by any column, open a row for its seeds, curves and "
-    "answers, and compare it with another."
-)
+FOLDER = Path(__file__).parent / "page"
+SCRIPTS = ("common.js", "table.js", "plots.js", "row.js", "start.js")
+OURS = ("grow", "max_tokens", "probes", "definitions", "recipe", "peft", "tuned")
+"""Keys of a suite in the name of a variant; any other is a setting of its method."""
 
 ItemScores = Iterable[tuple[str, str, str, float]]
 """(column, item, group, value), as `store.read_items` gives them."""
+Asked = tuple[str, str]
+"""The prompt of an item and its true answer."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What was asked and answered in the runs of a report, where the cache still has it."""
+    """What was asked and answered in the runs of a report, as far as it is at hand."""
 
-    asked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Item to its `prompt` and `truth`."""
+    asked: Mapping[str, Mapping[str, Mapping[str, Asked]]] = field(default_factory=dict)
+    """Part of the suite's axis to probe to item."""
     answers: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    """`<model>/<row>-<seed>` to probe to item to what the model wrote."""
+    """`Record.run` to probe to item to what the model wrote."""
 
 
 def report(
-    records: Iterable[Record], suite: Suite, items: Mapping[str, ItemScores], texts: Texts
-) -> str:
-    """The page. `items` and `texts` are by run: `<model>/<row>-<seed>`.
-
-    The same records and texts give the same page, byte for byte.
-    """
-    kept = list(records)
-    made = boards(kept, suite)
-    told = {
-        "about": ABOUT,
-        "note": NOTE,
-        "costs": [name for name, _ in COST.values()],
-        "asked": texts.asked,
-        "boards": [_board(board, kept, suite, items, texts) for board in made],
-    }
-    return PAGE.read_text(encoding="utf-8").replace("DATA", _json(told), 1)
-
-
-def _json(value: object) -> str:
-    """JSON that ends no script element and starts no comment, whatever a model wrote."""
-    text = json.dumps(value, ensure_ascii=True, sort_keys=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _board(
-    board: Board,
     records: Iterable[Record],
     suite: Suite,
     items: Mapping[str, ItemScores],
     texts: Texts,
-) -> dict[str, Any]:
-    known = {(r.model["name"], r.row, r.seed): r for r in records}
-    of = [[known[line.model, line.method, seed] for seed in line.seeds] for line in board.lines]
+    named: str = "",
+) -> str:
+    """The page. `items` are by `Record.run`; `named` is the suite as the command line has it.
+
+    The same records and texts give the same page, byte for byte.
+    """
+    maker = _Maker(suite, items, texts, named or suite.name)
+    made = [maker.board(board) for board in boards(records, suite)]
+    told = {"note": NOTE, "boards": made, "strings": list(maker.strings)}
+    page = (FOLDER / "page.html").read_text(encoding="utf-8")
+    scripts = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    page = page.replace("/* style */", (FOLDER / "style.css").read_text(encoding="utf-8"), 1)
+    return page.replace("/* scripts */", scripts, 1).replace("/* data */", _json(told), 1)
+
+
+def _json(value: object) -> str:
+    """JSON that ends no script element and starts no comment, whatever a model wrote."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What the boards of a page are made of."""
+
+    suite: Suite
+    items: Mapping[str, ItemScores]
+    texts: Texts
+    named: str
+    strings: dict[str, int] = field(default_factory=dict)
+    """Every text to its number: many models write the same, and it is sent once."""
+
+    def board(self, board: Board) -> dict[str, Any]:
+        """A board as the page's scripts read it. Cells are shown as `Cell` writes them."""
+        scores = [_scores(board.columns, line, self.items) for line in board.lines]
+        ids = {c: sorted({item for own in scores for item in own.get(c, ())}) for c in board.columns}
+        wanted = {item for column in ids.values() for item in column}
+        wanted |= {item.partition("/")[2] for item in wanted}  # of a mean of several columns
+        asked = {
+            probe: {item: said for item, said in own.items() if item in wanted}
+            for probe, own in self.texts.asked.get(board.lines[0].records[0].axis, {}).items()
+        }
+        rows = zip(board.lines, board.rows(), scores, strict=True)
+        return {
+            "title": plain(board.title),
+            "notes": board.footnotes(),
+            "head": [plain(said) for said in board.header()],
+            "columns": [_column(board, column) for column in board.columns],
+            **_axes(board),
+            "items": {column: list(map(plain, own)) for column, own in ids.items()},
+            "asked": {probe: self._asked(own) for probe, own in asked.items() if own},
+            "rows": [
+                _row(line, shown)
+                | {"command": _command(line, self.suite, self.named)}
+                | {"scores": {c: [own[c].get(i) for i in ids[c]] for c in own}}
+                | {"answers": self._answers(line, asked)}
+                for line, shown, own in rows
+            ],
+        }
+
+    def _asked(self, asked: Mapping[str, Asked]) -> dict[str, list[Any]]:
+        return {
+            "items": list(map(plain, asked)),
+            "prompts": [self._place(prompt) for prompt, _ in asked.values()],
+            "truths": [self._place(truth) for _, truth in asked.values()],
+        }
+
+    def _answers(
+        self, line: Line, asked: Mapping[str, Mapping[str, Asked]]
+    ) -> dict[str, list[int | None]]:
+        """Probe to the answers to what it asked, of the first seed that has any."""
+        of = (self.texts.answers[r.run] for r in line.records if r.run in self.texts.answers)
+        return {
+            probe: [self._place(own[item]) if item in own else None for item in asked[probe]]
+            for probe, own in next(of, {}).items()
+            if asked.get(probe)
+        }
+
+    def _place(self, text: str) -> int:
+        return self.strings.setdefault(text, len(self.strings))
+
+
+def _column(board: Board, column: str) -> dict[str, Any]:
+    cells = [line.cells[column] for line in board.lines]
+    scale = axis([cell for cell in cells if known(cell)])
     return {
-        "title": plain(board.title),
-        "notes": board.footnotes(),
-        "methods": list(dict.fromkeys(line.method for line in board.lines)),
-        "columns": [
-            {
-                "name": column,
-                "label": column.replace("_", " "),
-                "better": board.better[column],
-                "formula": board.formulas[column],
-            }
-            for column in board.columns
-        ],
-        **_axes(board),
-        "rows": [
-            {
-                "id": f"{n}",
-                "items": _items(board.columns, [items.get(run_of(r), ()) for r in own]),
-                "texts": next((t for r in own if (t := texts.answers.get(run_of(r)))), None),
-                **_row(board, line, own, suite),
-            }
-            for n, (line, own) in enumerate(zip(board.lines, of, strict=True))
-        ],
+        "name": column,
+        "label": plain(column.replace("_", " ")),
+        "better": board.better[column],
+        "formula": plain(board.formulas[column]),
+        "axis": asdict(scale),
     }
-
-
-def run_of(record: Record) -> str:
-    """The run of a record: `<model>/<row>-<seed>`."""
-    return f"{record.model['name']}/{record.row}-{record.seed}"
 
 
 def _axes(board: Board) -> dict[str, str]:
@@ -115,43 +153,62 @@ def _axes(board: Board) -> dict[str, str]:
     }
 
 
-def _row(board: Board, line: Line, records: list[Record], suite: Suite) -> dict[str, Any]:
-    first = records[0]
+def _row(line: Line, shown: Sequence[str]) -> dict[str, Any]:
+    first = line.records[0]
+    means = {column: cell.mean for column, cell in line.cells.items()}
+    costs = {COST[name][0]: cell.mean for name, cell in line.cost.items()}
     return {
-        "model": plain(line.model.replace("--", "/")),
-        "method": plain(line.method),
+        "model": shown[0],
+        "method": shown[1],
+        "parameters": line.parameters,
+        "cells": list(shown[2:]),
+        "means": {name: _finite(mean) for name, mean in means.items()},
+        "costs": {name: _finite(mean) for name, mean in costs.items()},
+        "gaps": {name: plain(cell.gap) for name, cell in line.cells.items() if cell.gap},
+        "failed": [plain(said) for said in line.failed],
         "seeds": list(line.seeds),
-        "cells": {
-            column: {"mean": cell.mean, "sd": cell.sd, "gap": plain(cell.gap)}
-            for column in board.columns
-            if (cell := line.cells[column])
-        },
-        "cost": {title: line.cost[name].mean for name, (title, _) in COST.items()},
-        "curves": [[v for v in record.curve if math.isfinite(v)] for record in records],
-        "settings": {k: json.dumps(v) for k, v in sorted(first.settings.items())},
-        "environment": dict(sorted(first.environment.items())),
-        "command": _command(first, line.seeds, suite),
+        "curves": [[v for v in record.curve if math.isfinite(v)] for record in line.records],
+        "settings": {k: plain(json.dumps(v)) for k, v in sorted(line.settings.items())},
+        "environment": {k: plain(v) for k, v in sorted(first.environment.items())},
     }
 
 
-def _command(record: Record, seeds: Iterable[int], suite: Suite) -> str:
-    """What makes a row again."""
-    said = ["di-bench", "run", suite.name, record.method]
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _command(line: Line, suite: Suite, named: str) -> str:
+    """What makes a row again, with the rest of its part of the suite's axis if it has one."""
+    record = line.records[0]
+    said = ["di-bench", "run", named, _method(record)]
     said += ["--profile", suite.profile] if suite.profile != "default" else []
     said += ["--model", str(record.model["id"])]
-    said += [part for seed in seeds for part in ("--seed", str(seed))]
+    said += [part for seed in line.seeds for part in ("--seed", str(seed))]
+    for change in filter(None, re.split(r"\+(?=[a-z_][\w.]*=)", record.variant)):
+        own = change.startswith(tuple(f"{key}{end}" for key in OURS for end in ".="))
+        said += ["--set", change if own else f"methods.{record.method}.{change}"]
     return plain(shlex.join(said))
 
 
-def _items(columns: Iterable[str], runs: Iterable[ItemScores]) -> dict[str, dict[str, float]]:
-    """Column to item to its mean over the runs."""
+def _method(record: Record) -> str:
+    """A method as the command line names it; the page cannot know in which folder it was."""
+    if "checkpoint" in record.settings:
+        return f"checkpoint:{record.method}"
+    packaged = (PACKAGED / f"{record.method}.py").exists()
+    return record.method if packaged else f"{record.method}.py"
+
+
+def _scores(
+    columns: Iterable[str], line: Line, items: Mapping[str, ItemScores]
+) -> dict[str, dict[str, float]]:
+    """Column to item to its mean over the seeds, in four digits."""
     found: dict[str, dict[str, list[float]]] = {column: {} for column in columns}
-    for scores in runs:
-        for column, item, _, value in scores:
+    for record in line.records:
+        for column, item, _, value in items.get(record.run, ()):
             if column in found and math.isfinite(value):
                 found[column].setdefault(item, []).append(value)
     return {
-        column: {plain(item): round(fmean(values), 6) for item, values in own.items()}
+        column: {item: float(f"{fmean(values):.4g}") for item, values in own.items()}
         for column, own in found.items()
         if own
     }

@@ -1,60 +1,99 @@
-"""The HTML report of a suite's records, with the texts that the cache still has."""
+"""The HTML report of a suite's records, with the texts that data and cache still have.
 
-from collections.abc import Sequence
+The one thing to know: an answer is found by the key of the weights that its record names, so a text
+never belongs to another model than the scores beside it, and rows of any origin have theirs.
+"""
 
-from di_bench.asks import Write
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from di_bench.asks import Read, Write
 from di_bench.errors import DiBenchError
+from di_bench.method import NONE
 from di_bench.record import Record
-from di_bench.report import Texts, report, run_of
+from di_bench.report import Asked, Texts, report
 from di_bench.run import Run
 from di_bench.store import Store, read_items
+from di_bench.suite import PACKAGED
 from di_bench.transcript import Row, read_rows
 from di_bench.work import Choice, Work
 
-LONGEST = 2000
+LONGEST = 1000
 """Characters of a text that are shown."""
+
+Answers = dict[str, list[Row]]
+"""Probe to a row of each item it wrote about."""
 
 
 def page(choice: Choice, store: Store, records: Sequence[Record]) -> str:
-    """The report. Where the suite's data or models are not here, it has scores and no texts."""
+    """The report. Where data or transcripts are not here, it has scores and no texts.
+
+    Raises StoreError for a record whose item scores cannot be read.
+    """
     folder = store.folder(choice.loaded)
-    names = [run_of(record) for record in records]
-    items = {name: read_items(folder / f"{name}.parquet") for name in names}
+    items = {r.run: read_items(folder / f"{r.run}.parquet") for r in records}
     try:
-        known = texts(Work.lay_out(choice, (), store, "cache"))
+        known = texts(Work.lay_out(choice, [NONE], store, "plan"), records)
     except DiBenchError:
         known = Texts()
-    return report(records, choice.loaded, items, known)
+    path = Path(choice.suite)
+    named = choice.suite if (PACKAGED / f"{path}.yaml").exists() else path.name
+    return report(records, choice.loaded, items, known, named)
 
 
-def texts(work: Work) -> Texts:
-    """Prompts, truths and greedy answers of each method's first seed.
+def texts(work: Work, records: Sequence[Record]) -> Texts:
+    """Prompts, truths and answers of one seed of each row, the first that has any.
 
-    Strided probes write from many places of an answer: only what they wrote first is taken.
+    `work` lays out the suite with any method. Of several samples, and of a strided probe's many
+    places, what came first is taken.
     """
-    asked: dict[str, dict[str, str]] = {}
+    if work.corpus is None:
+        return Texts()
+    cells = {run.part.name: run for run in reversed(work.runs)}
+    asked: dict[str, dict[str, dict[str, Asked]]] = {}
     answers: dict[str, dict[str, dict[str, str]]] = {}
-    first = min(run.seed for run in work.runs)
-    for run in work.runs:
-        if run.seed == first and (own := _answers(work, run, asked)):
-            answers[run.name] = own
+    told: set[tuple[str, str]] = set()
+    for record in sorted(records, key=lambda r: r.seed):
+        cell = (record.model["name"], record.cell)
+        if cell in told or record.axis not in cells:
+            continue
+        written = _written(replace(cells[record.axis], seed=record.seed), record, work.store)
+        own = asked.setdefault(record.axis, {})
+        for probe, rows in written.items():
+            told.add(cell)
+            found = answers.setdefault(record.run, {})
+            found[probe] = {row.item: _cut(row.answer) for row in rows}
+            known = own.setdefault(probe, {})
+            for row in rows:
+                known.setdefault(row.item, (_cut(row.prompt), _cut(row.truth)))
+    for part, run in cells.items():
+        own = asked.setdefault(part, {})
+        seen = {item for probe in own.values() for item in probe}
+        own |= {probe: items for probe, items in _read(run) if items.keys() - seen}
     return Texts(asked, answers)
 
 
-def _answers(work: Work, run: Run, asked: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _written(run: Run, record: Record, store: Store) -> Answers:
+    """What the model of a record wrote, where the cache has it whole."""
+    found: Answers = {}
     for probe, spec in run.suite.probes.items():
-        key = run.transcript_keys[probe]
-        if not isinstance(spec, Write) or not work.store.has("transcripts", key):
-            continue
-        rows: dict[str, Row] = {}
-        for row in read_rows(work.store.path("transcripts", key)):
-            rows.setdefault(row.item, row)
-        found[probe] = {item: _cut(row.answer) for item, row in rows.items()}
-        for item, row in rows.items():
-            if item not in asked or not row.start:
-                asked[item] = {"prompt": _cut(row.prompt), "truth": _cut(row.truth)}
+        key = run.transcript_key(probe, record.keys["weights"])
+        if isinstance(spec, Write) and store.has("transcripts", key):
+            first: dict[str, Row] = {}
+            for row in read_rows(store.path("transcripts", key)):
+                first.setdefault(row.item, row)
+            found[probe] = list(first.values())
     return found
+
+
+def _read(run: Run) -> Iterator[tuple[str, dict[str, Asked]]]:
+    """Prompts and true answers of what is only read; nobody wrote anything about them."""
+    for probe, spec in run.suite.probes.items():
+        if isinstance(spec, Read):
+            items = islice(run.corpus[spec.split], spec.limit)
+            yield probe, {i.id: (_cut(i.prompt), _cut(i.answer)) for i in items}
 
 
 def _cut(text: str) -> str:

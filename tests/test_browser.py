@@ -1,24 +1,29 @@
 """The HTML report in a real browser: it sorts, filters, opens items; hostile text stays text.
 
-Screenshots go to the folder that $DI_BENCH_SCREENSHOTS names: `docs` makes those of the README.
+Screenshots go to the folder that $DI_BENCH_SCREENSHOTS names: `docs` makes those of the README, of
+the packaged suite `smoke`. Without it the run is one of the byte model's, which takes seconds.
 """
 
+import base64
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, Keys
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from typer.testing import CliRunner
 
 from di_bench import suite as suites
 from di_bench.cli import app
-from di_bench.report import Texts, report, run_of
+from di_bench.record import Record
+from di_bench.report import Texts, report
 from di_bench.store import read_items, records_in
+from di_bench.suite import Suite
+from tests.conftest import small_tree, write_suite
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -28,23 +33,60 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+SHOTS = os.environ.get("DI_BENCH_SCREENSHOTS")
 HOSTILE = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
-LINK = '<a href="javascript:alert(1)">here</a> \u202egnirts\u202c </td></table> <!-- '
+LINK = '<a href="javascript:alert(1)">here</a> \u202egnirts\u202c\u2028 \ud800 </td></table> <!-- '
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 Page = Any  # a browser on a page
 
 
+class Bench:
+    """A suite that was run, where its results are, and pages made of them."""
+
+    def __init__(self, suite: str, folder: Path) -> None:
+        self.suite, self.folder = suite, folder
+        self.places = ["--results", f"{folder}/results", "--cache", f"{folder}/cache"]
+        self.page = folder / "report.html"
+
+    def call(self, *command: str) -> None:
+        done = CliRunner().invoke(app, [command[0], self.suite, *command[1:]])
+        assert done.exit_code == 0, done.output
+
+    @property
+    def loaded(self) -> Suite:
+        return suites.load(self.suite)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / self.loaded.name / "default"
+
+    def of(self, records: Sequence[Record], texts: Texts | None = None) -> Path:
+        """A page of records; the items of each are those of its method here."""
+        (model,) = self.results.glob("*/")
+        items = {r.run: read_items(model / f"{r.method}-0.parquet") for r in records}
+        path = self.folder / "other.html"
+        path.write_text(report(records, self.loaded, items, texts or Texts()), encoding="utf-8")
+        return path
+
+
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A smoke run of our own, so that the cache has the texts of its answers."""
+def bench(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Bench:
+    """A run of our own, so that the cache has the texts of its answers."""
     folder = tmp_path_factory.mktemp("smoke")
-    places = ["--results", f"{folder}/results", "--cache", f"{folder}/cache"]
-    done = CliRunner().invoke(app, ["run", "smoke", *places, "--workers", "1"])
-    assert done.exit_code == 0, done.output
-    page = ["--format", "html", "--out", f"{folder}/report.html"]
-    done = CliRunner().invoke(app, ["board", "smoke", *places, *page])
-    assert done.exit_code == 0, done.output
-    return folder
+    suite = "smoke"
+    if not SHOTS:
+        tree = small_tree(tiny)
+        tree |= {"methods": ["none", "retrain", "npo", "di"], "seeds": [0], "grow_seeds": [0]}
+        tree["probes"]["retain"] = {"ask": "read", "split": "retain"}
+        read = {"forget_accuracy": "forget", "retain_accuracy": "retain"}
+        columns = {name: {"exact_memorization": probe} for name, probe in read.items()}
+        tree["metrics"] = {**columns, "forget_rouge": {"rouge": "answers"}}
+        suite = str(write_suite(folder, tree))
+    made = Bench(suite, folder)
+    made.call("run", *made.places, "--workers", "1")
+    made.call("board", *made.places, "--format", "html", "--out", str(made.page))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -60,117 +102,246 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(browser: Page, smoke: Path) -> Iterator[Page]:
-    browser.set_window_size(1300, 900)
-    browser.get(f"file://{smoke}/report.html")
+def page(browser: Page, bench: Bench) -> Iterator[Page]:
+    show(browser, bench.page)
     yield browser
     assert browser.get_log("browser") == []
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def show(page: Page, path: Path, width: int = 1300, scheme: str = "light", media: str = "") -> None:
+    """A page at a width in pixels, in a colour scheme."""
+    look(page, width, scheme, media)
+    page.get(f"file://{path}")
+
+
+def look(page: Page, width: int, scheme: str = "light", media: str = "") -> None:
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    feature = {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
 
 
 def shoot(page: Page, name: str) -> None:
-    if folder := os.environ.get("DI_BENCH_SCREENSHOTS"):
-        page.save_screenshot(str(Path(folder) / f"{name}.png"))
+    if SHOTS:
+        shot = page.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        (Path(SHOTS) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
-def column(page: Page, number: int) -> list[str]:
-    cells = page.find_elements(By.CSS_SELECTOR, f"#table tbody td:nth-child({number})")
-    return [cell.text for cell in cells]
+def texts(page: Page, selector: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => (e.innerText ?? e.textContent).trim())"
+    found: list[str] = page.execute_script(script, selector)
+    return found
 
 
-def press(page: Page, selector: str) -> None:
+def methods(page: Page) -> list[str]:
+    return texts(page, "#table tbody th")
+
+
+def column(page: Page, name: str) -> list[float]:
+    place = page.execute_script("return board.columns.findIndex(c => c.name === arguments[0])", name)
+    cells = texts(page, f"#table tbody td[data-place='{place}']")
+    return [float(cell.split()[0]) for cell in cells]
+
+
+def press(page: Page, selector: str, key: str = Keys.ENTER) -> None:
     """By keyboard, as somebody without a mouse does."""
-    page.find_element(By.CSS_SELECTOR, selector).send_keys(Keys.ENTER)
+    page.find_element(By.CSS_SELECTOR, selector).send_keys(key)
 
 
-def test_a_column_sorts_up_and_down_by_keyboard(page: Page) -> None:
-    assert column(page, 2) == ["none", "retrain", "ga", "npo", "di"]
-    press(page, "[data-sort=forget_accuracy]")
-    numbers = [float(text) for text in column(page, 3)]
-    assert numbers == sorted(numbers) and len(set(numbers)) > 2
-    press(page, "[data-sort=forget_accuracy]")
-    assert [float(text) for text in column(page, 3)] == sorted(numbers, reverse=True)
-    heads = page.find_elements(By.CSS_SELECTOR, "#table th[aria-sort=descending]")
-    assert [head.text.split(" ↓")[0] for head in heads] == ["forget accuracy"]
+def focus(page: Page) -> str:
+    """What has the focus: its id, what it sorts, or its name for a screen reader."""
+    script = """const e = document.activeElement;
+    return e.id || e.dataset.sort || e.getAttribute("aria-label") || e.tagName"""
+    return str(page.execute_script(script))
 
 
-def test_a_filter_leaves_what_it_names(page: Page) -> None:
-    page.find_element(By.ID, "find").send_keys("np")
-    assert column(page, 2) == ["npo"]
+def choose(page: Page, select: str, text: str) -> None:
+    found = page.find_elements(By.CSS_SELECTOR, f"#{select} option")
+    next(option for option in found if text in option.text).click()
+
+
+def test_a_column_sorts_up_and_down_and_back_by_keyboard(page: Page) -> None:
+    before, sort = methods(page), "[data-sort=forget_accuracy]"
+    press(page, sort)
+    numbers = column(page, "forget_accuracy")
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) > 2
+    assert texts(page, "#table th[aria-sort=ascending]") == ["forget accuracy ↓"]
+    press(page, sort, Keys.SPACE)
+    assert column(page, "forget_accuracy") == sorted(numbers, reverse=True)
+    assert texts(page, "#table th[aria-sort=descending]") == ["forget accuracy ↓"]
+    assert focus(page) == "forget_accuracy"
+    press(page, sort)
+    assert methods(page) == before
+    assert not texts(page, "#table th:not([aria-sort=none]):not([scope=row])")
+
+
+def test_the_tab_key_goes_through_the_page_from_top_to_bottom(page: Page) -> None:
+    keys, seen = ActionChains(page), []
+    for _ in range(6):
+        keys.send_keys(Keys.TAB).perform()
+        seen.append(focus(page))
+    assert seen == ["A", "find", "spread", "SUMMARY", "DIV", "method"]
+    skip = page.find_element(By.CSS_SELECTOR, ".skip")
+    skip.send_keys(Keys.ENTER)
+    assert focus(page) == "plots"
+
+
+def test_words_choose_methods_and_boxes_choose_columns(page: Page) -> None:
+    page.find_element(By.ID, "find").send_keys("np, retr")
+    assert methods(page) == ["retrain", "npo"]
+    assert page.find_element(By.ID, "count").text.startswith("2 of ")
+    assert len(texts(page, "#pareto .mark")) == 2
+    page.find_element(By.CSS_SELECTOR, "#choice summary").click()
+    shown = len(texts(page, "#table thead th"))
+    page.find_element(By.CSS_SELECTOR, "#columns input[value=forget_rouge]").click()
+    heads = page.find_elements(By.CSS_SELECTOR, "#table thead th")
+    assert len([head for head in heads if head.is_displayed()]) == shown - 1
 
 
 def test_an_item_opens_with_prompt_truth_and_answers_before_and_after(page: Page) -> None:
     shoot(page, "report")
-    press(page, "button[aria-label='open builtin/nano di']")
-    page.find_element(By.CSS_SELECTOR, "#itemcolumn option[value=forget_rouge]").click()
+    press(page, "button[aria-label$=' di']")
+    assert focus(page) == "row"
+    choose(page, "itemcolumn", "forget rouge")
     press(page, "#items tbody button")
-    shown = page.find_element(By.CSS_SELECTOR, "#items td.text").text
-    for part in ("prompt", "truth", "before (none, forget_answers)", "after (di, forget_answers)"):
+    (shown,) = texts(page, "#items td.text")
+    for part in ("prompt", "truth", "before (none)", "after (di)"):
         assert part in shown
-    assert "di-bench run smoke di --model builtin/nano --seed 0" in page.page_source
-    page.execute_script("document.getElementById('row').scrollIntoView()")
+    assert texts(page, "#items tbody button[aria-expanded=true]")
+    page.execute_script("document.getElementById('curves').scrollIntoView()")
     shoot(page, "report-row")
-    press(page, "#items tbody button")
-    assert not page.find_elements(By.CSS_SELECTOR, "#items td.text")
+    press(page, "#items tbody button", Keys.SPACE)
+    assert not texts(page, "#items td.text")
+    press(page, "#close", Keys.ESCAPE)
+    assert focus(page).startswith("open ")
+    assert focus(page).endswith(" di")
+
+
+def test_a_row_says_how_it_was_made(page: Page, bench: Bench) -> None:
+    press(page, "button[aria-label$=' di']")
+    (command,) = texts(page, "#command")
+    name = Path(bench.suite).name
+    assert command.startswith(f"di-bench run {name} di --model ")
+    assert command.endswith(" --seed 0")
+    page.find_element(By.CSS_SELECTOR, "#environment summary").click()
+    (said,) = texts(page, "#environment")
+    for part in ("seeds", "strength", "torch", "python", "exact_memorization@1"):
+        assert part in said
+    epochs = len(page.find_elements(By.CSS_SELECTOR, "#curves circle"))
+    assert epochs == len(page.execute_script("return opened.curves[0]"))
 
 
 def test_two_methods_are_compared_column_by_column(page: Page) -> None:
-    press(page, "button[aria-label='open builtin/nano di']")
-    (other,) = [
-        one for one in page.find_elements(By.CSS_SELECTOR, "#other option") if "npo" in one.text
-    ]
-    other.click()
-    heads = [th.text for th in page.find_elements(By.CSS_SELECTOR, "#difference th")]
-    assert heads == ["column", "builtin/nano npo", "builtin/nano di", "difference"]
-    rows = page.find_elements(By.CSS_SELECTOR, "#difference tbody tr")
-    assert len(rows) == 10
-    for row in rows:
-        a, b, gain = (cell.text for cell in row.find_elements(By.TAG_NAME, "td")[1:])
-        assert float(b) - float(a) == pytest.approx(float(gain.split()[0]), abs=2e-3)
+    press(page, "button[aria-label$=' di']")
+    choose(page, "other", "npo")
+    assert texts(page, "#difference thead th") == ["column", "npo", "di", "difference"]
+    rows = texts(page, "#difference tbody tr")
+    assert len(rows) == len(texts(page, "#columns input"))
+    a, b, gain = texts(page, "#difference tbody tr:first-child td")
+    assert float(b.split()[0]) - float(a.split()[0]) == pytest.approx(
+        float(gain.split()[0]), abs=2e-3
+    )
+    assert not gain.split()[1:] or gain.split()[1] == ("better" if gain[0] == "-" else "worse")
 
 
 def test_a_plot_tells_a_row_to_the_mouse_and_to_the_keyboard(page: Page) -> None:
-    mark = page.find_element(By.CSS_SELECTOR, "#pareto circle[aria-label*=' di:']")
-    page.execute_script("arguments[0].focus()", mark)
-    assert "builtin/nano di: forget_accuracy" in page.find_element(By.ID, "paretotip").text
-    mark.send_keys(Keys.ENTER)
-    assert page.find_element(By.ID, "rowtitle").text == "builtin/nano di"
+    marks = page.find_elements(By.CSS_SELECTOR, "#pareto .mark")
+    assert [mark.get_attribute("tabindex") for mark in marks] == ["0"] + ["-1"] * (len(marks) - 1)
+    marks[0].send_keys(Keys.ARROW_RIGHT)
+    name = focus(page)
+    assert name == marks[1].get_attribute("aria-label")
+    assert texts(page, "#pareto ~ .tip") == [name]
+    page.find_element(By.CSS_SELECTOR, "#pareto .mark[tabindex='0']").send_keys(Keys.SPACE)
+    assert texts(page, "#rowtitle") == [name.split(":")[0]]
+    press(page, "#close")
+    assert focus(page) == name
+    ActionChains(page).move_to_element(marks[-1]).perform()
+    assert texts(page, "#pareto ~ .tip") == [marks[-1].get_attribute("aria-label")]
+    assert page.find_elements(By.CSS_SELECTOR, "#pareto.hot .mark.on")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1300, "dark")])
-def test_it_fits_a_phone_and_a_dark_room(page: Page, width: int, scheme: str) -> None:
-    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
-    try:
-        assert page.execute_script("return document.documentElement.scrollWidth") <= width
-        paper = page.execute_script("return getComputedStyle(document.body).backgroundColor")
-        assert paper == ("rgb(20, 24, 28)" if scheme == "dark" else "rgb(255, 255, 255)")
-        shoot(page, f"report-{'phone' if width < 500 else scheme}")
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-def test_what_a_model_wrote_stays_text(page: Page, smoke: Path, tmp_path: Path) -> None:
-    folder = smoke / "results" / "smoke" / "default"
-    records = records_in(folder)
-    items = {run_of(r): read_items(folder / f"{run_of(r)}.parquet") for r in records}
-    item = next(
-        name for metric, name, _, _ in items["builtin--nano/di-0"] if metric == "forget_rouge"
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "light"), (1300, "dark")])
+def test_it_fits_a_phone_and_a_dark_room(
+    page: Page, bench: Bench, width: int, scheme: str
+) -> None:
+    show(page, bench.page, width, scheme)
+    assert page.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches") == (
+        scheme == "dark"
     )
-    asked = {item: {"prompt": HOSTILE, "truth": LINK}}
-    answers = {run_of(r): {"forget_answers": {item: HOSTILE + LINK}} for r in records}
-    own = tmp_path / "hostile.html"
-    own.write_text(report(records, suites.load("smoke"), items, Texts(asked, answers)), "utf-8")
-    page.get(f"file://{own}")
+    if (width, scheme) != (1300, "light"):
+        shoot(page, f"report-{'phone' if width < 500 else scheme}")
+    press(page, "button[aria-label$=' di']")
+    press(page, "#items tbody button")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.execute_script(CONTRAST) == []
+
+
+def test_paper_has_the_whole_table_and_nothing_to_press(page: Page, bench: Bench) -> None:
+    show(page, bench.page, 1047)  # A4 across, without its margins
+    look(page, 1047, "dark", "print")
+    assert not [bar for bar in page.find_elements(By.CSS_SELECTOR, ".bar") if bar.is_displayed()]
+    script = "return document.querySelector('#table').getBoundingClientRect().right"
+    assert page.execute_script(script) <= 1047
+    assert page.execute_script(CONTRAST) == []
+    assert base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"])[:5] == b"%PDF-"
+
+
+def moved(record: Record, size: int, axis: str) -> Record:
+    """A record as if of another model, on a part of an axis."""
+    model = {"name": f"m{size}", "id": f"some/m{size}"}
+    scores = {name: None if value is None else value / size for name, value in record.scores.items()}
+    own = {"model": model, "axis": axis, "parameters": size * 10**6, "scores": scores}
+    return record.model_copy(update=own)
+
+
+def test_sizes_are_an_axis_and_parts_are_boards_of_their_own(page: Page, bench: Bench) -> None:
+    records = records_in(bench.results)
+    parts = [moved(r, size, f"size={p}") for r in records for size in (1, 2, 8) for p in ("01", "10")]
+    show(page, bench.of(parts))
+    assert len(texts(page, "#scaling .mark")) == 3 * len(records)
+    assert {"1.0M", "2.0M", "8.0M"} <= set(texts(page, "#scaling text"))
+    choose(page, "model", "m8")
+    assert len(methods(page)) == len(records)
+    assert "forget size 01" in page.title
+    choose(page, "board", "forget size 10")
+    assert "forget size 10" in page.title
+    assert len(methods(page)) == 3 * len(records)
+    press(page, "button[aria-label='open m8 di']")
+    assert texts(page, "#items tbody button")
+
+
+def test_without_texts_it_says_so(page: Page, bench: Bench) -> None:
+    assert not page.find_element(By.ID, "textless").is_displayed()
+    bare = bench.folder / "bare.html"
+    places = ["--results", f"{bench.folder}/results", "--cache", f"{bench.folder}/none"]
+    bench.call("board", *places, "--format", "html", "--out", str(bare))
+    show(page, bare)
+    assert page.find_element(By.ID, "textless").is_displayed()
+    press(page, "button[aria-label$=' di']")
+    assert "not in the cache" in texts(page, "#rowtextless")[0]
+
+
+def test_what_a_model_wrote_stays_text(page: Page, bench: Bench) -> None:
+    records = records_in(bench.results)
+    (model,) = bench.results.glob("*/")
+    of = read_items(model / "di-0.parquet")
+    item = next(name for metric, name, _, _ in of if metric == "forget_rouge")
+    asked = {"": {"answers": {item: (HOSTILE, LINK)}}}
+    answers = {r.run: {"answers": {item: HOSTILE + LINK}} for r in records}
+    odd = [r.model_copy(update={"title": HOSTILE + LINK}) for r in records]
+    show(page, bench.of(odd, Texts(asked, answers)))
     title = page.title
-    press(page, "button[aria-label='open builtin/nano di']")
-    page.find_element(By.CSS_SELECTOR, "#itemcolumn option[value=forget_rouge]").click()
+    assert title.startswith("<script>document.title = 'owned'")
+    press(page, "button[aria-label$=' di']")
+    choose(page, "itemcolumn", "forget rouge")
     page.find_element(By.ID, "itemfind").send_keys(item)
     press(page, "#items tbody button")
-    shown = page.find_element(By.CSS_SELECTOR, "#items td.text")
-    assert HOSTILE in shown.text and "javascript:alert(1)" in shown.text
-    assert not shown.find_elements(By.CSS_SELECTOR, "script, img, a, table")
+    (shown,) = texts(page, "#items td.text")
+    assert HOSTILE in shown
+    assert "javascript:alert(1)" in shown
+    assert "⟨U+202E⟩gnirts⟨U+202C⟩⟨U+2028⟩ ⟨U+D800⟩ </td></table> <!--" in shown
+    assert not page.find_elements(By.CSS_SELECTOR, "main script, main img, main :not(svg) > a")
     assert page.title == title
     assert len(page.find_elements(By.TAG_NAME, "script")) == 2  # the data and the page's own
