@@ -225,7 +225,7 @@ def board(
         if form is Format.html:
             text = page(choice, store, records)
         else:
-            text = render(records, loaded, form.value)
+            text = render(records, loaded, form.value)  # type: ignore[arg-type]  # any but html
         if out is None:
             typer.echo(text, nl=False)
             return

@@ -1,7 +1,7 @@
 """A board as one HTML file that needs no network: table, plots, curves, items and their texts.
 
-The one thing to know: what a model wrote reaches the page as JSON alone, and the page's scripts only
-ever make it the text of a node. It is never markup.
+The one thing to know: what a model wrote reaches the page as JSON alone, and the page's scripts
+only ever make it the text of a node. It is never markup.
 """
 
 import json
@@ -82,7 +82,9 @@ class _Maker:
     def board(self, board: Board) -> dict[str, Any]:
         """A board as the page's scripts read it. Cells are shown as `Cell` writes them."""
         scores = [_scores(board.columns, line, self.items) for line in board.lines]
-        ids = {c: sorted({item for own in scores for item in own.get(c, ())}) for c in board.columns}
+        ids = {
+            c: sorted({item for own in scores for item in own.get(c, ())}) for c in board.columns
+        }
         wanted = {item for column in ids.values() for item in column}
         wanted |= {item.partition("/")[2] for item in wanted}  # of a mean of several columns
         asked = {

@@ -8,6 +8,7 @@ import base64
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,12 @@ def show(page: Page, path: Path, width: int = 1300, scheme: str = "light", media
 
 
 def look(page: Page, width: int, scheme: str = "light", media: str = "") -> None:
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    size = {
+        "width": width,
+        "height": 844 if width < 500 else 1000,
+        "deviceScaleFactor": 1,
+        "mobile": width < 500,
+    }
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
@@ -124,12 +130,14 @@ def look(page: Page, width: int, scheme: str = "light", media: str = "") -> None
 
 def shoot(page: Page, name: str) -> None:
     if SHOTS:
+        page.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         shot = page.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
         (Path(SHOTS) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
 def texts(page: Page, selector: str) -> list[str]:
-    script = "return [...document.querySelectorAll(arguments[0])].map(e => (e.innerText ?? e.textContent).trim())"
+    script = """return [...document.querySelectorAll(arguments[0])]
+    .map(e => (e.innerText ?? e.textContent).trim())"""  # what SVG holds has no innerText
     found: list[str] = page.execute_script(script, selector)
     return found
 
@@ -139,7 +147,9 @@ def methods(page: Page) -> list[str]:
 
 
 def column(page: Page, name: str) -> list[float]:
-    place = page.execute_script("return board.columns.findIndex(c => c.name === arguments[0])", name)
+    place = page.execute_script(
+        "return board.columns.findIndex(c => c.name === arguments[0])", name
+    )
     cells = texts(page, f"#table tbody td[data-place='{place}']")
     return [float(cell.split()[0]) for cell in cells]
 
@@ -182,7 +192,7 @@ def test_the_tab_key_goes_through_the_page_from_top_to_bottom(page: Page) -> Non
     for _ in range(6):
         keys.send_keys(Keys.TAB).perform()
         seen.append(focus(page))
-    assert seen == ["A", "find", "spread", "SUMMARY", "DIV", "method"]
+    assert seen == ["A", "find", "SUMMARY", "DIV", "method", "model"]
     skip = page.find_element(By.CSS_SELECTOR, ".skip")
     skip.send_keys(Keys.ENTER)
     assert focus(page) == "plots"
@@ -263,9 +273,7 @@ def test_a_plot_tells_a_row_to_the_mouse_and_to_the_keyboard(page: Page) -> None
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "light"), (1300, "dark")])
-def test_it_fits_a_phone_and_a_dark_room(
-    page: Page, bench: Bench, width: int, scheme: str
-) -> None:
+def test_it_fits_a_phone_and_a_dark_room(page: Page, bench: Bench, width: int, scheme: str) -> None:
     show(page, bench.page, width, scheme)
     assert page.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches") == (
         scheme == "dark"
@@ -275,6 +283,10 @@ def test_it_fits_a_phone_and_a_dark_room(
     press(page, "button[aria-label$=' di']")
     press(page, "#items tbody button")
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    drawn, room = page.execute_script(
+        "const p = at('pareto'); return [p.viewBox.baseVal.width, p.clientWidth]"
+    )
+    assert drawn == room  # not stretched, so that its words are as large as they were meant
     assert page.execute_script(CONTRAST) == []
 
 
@@ -288,18 +300,18 @@ def test_paper_has_the_whole_table_and_nothing_to_press(page: Page, bench: Bench
     assert base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"])[:5] == b"%PDF-"
 
 
-def moved(record: Record, size: int, axis: str) -> Record:
-    """A record as if of another model, on a part of an axis."""
+def moved(record: Record, size: int, axis: str, seed: int) -> Record:
+    """A record as if of another model and seed, on a part of an axis."""
+    scores = {k: v and v / (size + seed) for k, v in record.scores.items()}
     model = {"name": f"m{size}", "id": f"some/m{size}"}
-    scores = {name: None if value is None else value / size for name, value in record.scores.items()}
-    own = {"model": model, "axis": axis, "parameters": size * 10**6, "scores": scores}
-    return record.model_copy(update=own)
+    own = {"model": model, "axis": axis, "parameters": size * 10**6, "seed": seed}
+    return record.model_copy(update={**own, "scores": scores})
 
 
 def test_sizes_are_an_axis_and_parts_are_boards_of_their_own(page: Page, bench: Bench) -> None:
     records = records_in(bench.results)
-    parts = [moved(r, size, f"size={p}") for r in records for size in (1, 2, 8) for p in ("01", "10")]
-    show(page, bench.of(parts))
+    grid = product(records, (1, 2, 8), ("size=01", "size=10"), (0, 1))
+    show(page, bench.of([moved(*one) for one in grid]))
     assert len(texts(page, "#scaling .mark")) == 3 * len(records)
     assert {"1.0M", "2.0M", "8.0M"} <= set(texts(page, "#scaling text"))
     choose(page, "model", "m8")
@@ -310,6 +322,10 @@ def test_sizes_are_an_axis_and_parts_are_boards_of_their_own(page: Page, bench: 
     assert len(methods(page)) == 3 * len(records)
     press(page, "button[aria-label='open m8 di']")
     assert texts(page, "#items tbody button")
+    spread = page.find_element(By.CSS_SELECTOR, "#table .spread")
+    assert spread.is_displayed()
+    press(page, "#spread", Keys.SPACE)
+    assert not spread.is_displayed()
 
 
 def test_without_texts_it_says_so(page: Page, bench: Bench) -> None:

@@ -123,12 +123,12 @@ function apart(wanted, gap, low, high) {
   for (let i = placed.length - 1, limit = high; i >= 0; i--) { placed[i] = Math.min(placed[i], limit); limit = placed[i] - gap; }
   return placed;
 }
+const sizesOf = rows => [...new Set(rows.map(r => r.parameters).filter(Boolean))].sort((a, b) => a - b);
 function drawScaling() {
   const y = columnOf(at("y").value), words = at("find").value, svg = at("scaling");
   const chosen = new Set(shown().map(r => r.method));
   const rows = board.rows.filter(r => r.parameters && mean(r, y.name) !== null && (!words || chosen.has(r.method)));
-  const sizes = [...new Set(board.rows.map(r => r.parameters).filter(Boolean))].sort((a, b) => a - b);
-  at("scalingfigure").hidden = sizes.length < 2;
+  const sizes = sizesOf(board.rows);
   if (sizes.length < 2) return;
   const methods = board.methods.filter(m => rows.some(r => r.method === m));
   const x = { low: sizes[0], high: sizes.at(-1), log: true, ticks: sizes, names: short };

@@ -12,6 +12,8 @@ function choose(index) {
   at("footnotes").replaceChildren();
   for (const note of board.notes) el("li", at("footnotes"), note);
   at("textless").hidden = board.rows.some(row => Object.keys(row.answers).length);
+  at("scalingfigure").hidden = sizesOf(board.rows).length < 2;  // before plots are drawn: they fill the room there is
+  at("spread").parentElement.hidden = !board.rows.some(row => row.cells.some(text => text.includes("±")));
   at("row").hidden = true;
   drawHead(); redraw();
 }
