@@ -8,7 +8,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -28,6 +28,8 @@ OURS = ("grow", "max_tokens", "probes", "definitions", "recipe", "peft", "tuned"
 
 ItemScores = Iterable[tuple[str, str, str, float]]
 """(column, item, group, value), as `store.read_items` gives them."""
+Items = Callable[[Record], ItemScores]
+"""The item scores of a record, read when they are due: those of all records are large."""
 Asked = tuple[str, str]
 """The prompt of an item and its true answer."""
 
@@ -45,11 +47,11 @@ class Texts:
 def report(
     records: Iterable[Record],
     suite: Suite,
-    items: Mapping[str, ItemScores],
+    items: Items,
     texts: Texts,
     named: str = "",
 ) -> str:
-    """The page. `items` are by `Record.run`; `named` is the suite as the command line has it.
+    """The page. `named` is the suite as the command line has it.
 
     The same records and texts give the same page, byte for byte.
     """
@@ -73,7 +75,7 @@ class _Maker:
     """What the boards of a page are made of."""
 
     suite: Suite
-    items: Mapping[str, ItemScores]
+    items: Items
     texts: Texts
     named: str
     strings: dict[str, int] = field(default_factory=dict)
@@ -200,13 +202,11 @@ def _method(record: Record) -> str:
     return record.method if packaged else f"{record.method}.py"
 
 
-def _scores(
-    columns: Iterable[str], line: Line, items: Mapping[str, ItemScores]
-) -> dict[str, dict[str, float]]:
+def _scores(columns: Iterable[str], line: Line, items: Items) -> dict[str, dict[str, float]]:
     """Column to item to its mean over the seeds, in four digits."""
     found: dict[str, dict[str, list[float]]] = {column: {} for column in columns}
     for record in line.records:
-        for column, item, _, value in items.get(record.run, ()):
+        for column, item, _, value in items(record):
             if column in found and math.isfinite(value):
                 found[column].setdefault(item, []).append(value)
     return {

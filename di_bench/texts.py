@@ -13,7 +13,7 @@ from di_bench.asks import Read, Write
 from di_bench.errors import DiBenchError
 from di_bench.method import NONE
 from di_bench.record import Record
-from di_bench.report import Asked, Texts, report
+from di_bench.report import Asked, ItemScores, Texts, report
 from di_bench.run import Run
 from di_bench.store import Store, read_items
 from di_bench.suite import PACKAGED
@@ -33,13 +33,16 @@ def page(choice: Choice, store: Store, records: Sequence[Record]) -> str:
     Raises StoreError for a record whose item scores cannot be read.
     """
     folder = store.folder(choice.loaded)
-    items = {r.run: read_items(folder / f"{r.run}.parquet") for r in records}
     try:
         known = texts(Work.lay_out(choice, [NONE], store, "plan"), records)
     except DiBenchError:
         known = Texts()
     path = Path(choice.suite)
     named = choice.suite if (PACKAGED / f"{path}.yaml").exists() else path.name
+
+    def items(record: Record) -> ItemScores:
+        return read_items(folder / f"{record.run}.parquet")
+
     return report(records, choice.loaded, items, known, named)
 
 

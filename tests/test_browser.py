@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from di_bench import suite as suites
 from di_bench.cli import app
 from di_bench.record import Record
-from di_bench.report import Texts, report
+from di_bench.report import ItemScores, Texts, report
 from di_bench.store import read_items, records_in
 from di_bench.suite import Suite
 from tests.conftest import small_tree, write_suite
@@ -65,7 +65,10 @@ class Bench:
     def of(self, records: Sequence[Record], texts: Texts | None = None) -> Path:
         """A page of records; the items of each are those of its method here."""
         (model,) = self.results.glob("*/")
-        items = {r.run: read_items(model / f"{r.method}-0.parquet") for r in records}
+
+        def items(record: Record) -> ItemScores:
+            return read_items(model / f"{record.method}-0.parquet")
+
         path = self.folder / "other.html"
         path.write_text(report(records, self.loaded, items, texts or Texts()), encoding="utf-8")
         return path

@@ -14,14 +14,21 @@ from di_bench import suite as suites
 from di_bench.board import boards
 from di_bench.errors import StoreError
 from di_bench.record import Record
-from di_bench.report import ItemScores, Texts, report
+from di_bench.report import Items, ItemScores, Texts, report
 from di_bench.store import Store
 from di_bench.texts import LONGEST, page, texts
 from di_bench.transcript import Row, write_rows
 from di_bench.work import Choice
 from tests import toy
 
-NOTHING: Mapping[str, ItemScores] = {}
+
+def nothing(record: Record) -> ItemScores:
+    return ()
+
+
+def by_run(items: Mapping[str, ItemScores]) -> Items:
+    """Item scores by the run that they are of."""
+    return lambda record: items[record.run]
 
 
 def told(page: str) -> dict[str, Any]:
@@ -34,13 +41,13 @@ def told(page: str) -> dict[str, Any]:
 def board(records: Sequence[Record], path: Path, named: str = "", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - keys of a suite
     """The one board of a page."""
     suite = suites.load(toy.write(path, changes))
-    (one,) = told(report(records, suite, NOTHING, Texts(), named))["boards"]
+    (one,) = told(report(records, suite, nothing, Texts(), named))["boards"]
     found: dict[str, Any] = one
     return found
 
 
 def test_a_page_is_one_file_that_asks_nobody_for_anything(tmp_path: Path) -> None:
-    text = report([toy.record()], suites.load(toy.write(tmp_path)), NOTHING, Texts())
+    text = report([toy.record()], suites.load(toy.write(tmp_path)), nothing, Texts())
     assert set(re.findall(r"\w+://[^\s\"'`;]+", text)) == {"http://www.w3.org/2000/svg"}
     assert "default-src 'none'" in text
     assert not re.findall(r"<(?:link|script|img|iframe)[^>]+(?:src|href)=(?!\"data:)", text)
@@ -51,9 +58,9 @@ def test_the_same_records_in_any_order_make_the_same_bytes(tmp_path: Path) -> No
     suite = suites.load(toy.write(tmp_path))
     records = [toy.record(method=m, seed=s) for m in ("none", "di", "npo") for s in (0, 1)]
     items = {r.run: [("accuracy", f"item {n}", "", n / 7) for n in range(3)] for r in records}
-    made = report(records, suite, items, Texts())
+    made = report(records, suite, by_run(items), Texts())
     random.Random(0).shuffle(records)
-    assert report(records, suite, items, Texts()) == made
+    assert report(records, suite, by_run(items), Texts()) == made
 
 
 def test_cells_are_those_of_the_board(tmp_path: Path) -> None:
@@ -98,7 +105,7 @@ def test_a_row_has_the_command_that_makes_it(
 def test_the_command_names_the_file_and_profile_that_were_named(tmp_path: Path) -> None:
     path = toy.write(tmp_path, {"profiles": {"big": {"seeds": [0, 1, 2]}}})
     suite = suites.load(path, "big")
-    (one,) = told(report([toy.record()], suite, NOTHING, Texts(), "toy.yaml"))["boards"]
+    (one,) = told(report([toy.record()], suite, nothing, Texts(), "toy.yaml"))["boards"]
     said = "di-bench run toy.yaml di --profile big --model builtin/nano --seed 0"
     assert one["rows"][0]["command"] == said
 
@@ -111,7 +118,7 @@ def test_items_are_of_their_part_and_of_the_columns_shown(tmp_path: Path) -> Non
         r.run: [("accuracy", f"of {r.axis}", "", 0.1234567 + r.seed), ("kept", "unseen", "", 1.0)]
         for r in records
     }
-    small, large = told(report(records, suite, items, Texts()))["boards"]
+    small, large = told(report(records, suite, by_run(items), Texts()))["boards"]
     assert small["items"] == {"accuracy": ["of size=01"]}
     assert large["items"] == {"accuracy": ["of size=10"]}
     assert small["rows"][0]["scores"] == {"accuracy": [0.6235]}
@@ -123,7 +130,7 @@ def test_what_many_models_wrote_alike_is_sent_once(tmp_path: Path) -> None:
     items = {r.run: [("accuracy", "one", "", 0.5)] for r in records}
     answers = {r.run: {"answers": {"one": "alike", "other": "of no item"}} for r in records}
     found = Texts({"": {"answers": {"one": ("asked", "true"), "other": ("x", "y")}}}, answers)
-    page = told(report(records, suite, items, found))
+    page = told(report(records, suite, by_run(items), found))
     assert sorted(page["strings"]) == ["alike", "asked", "true"]
     place = page["strings"].index("alike")
     assert [row["answers"] for row in page["boards"][0]["rows"]] == [{"answers": [place]}] * 2
@@ -135,7 +142,7 @@ def test_what_a_stranger_wrote_ends_no_script(tmp_path: Path) -> None:
     suite = suites.load(toy.write(tmp_path))
     items = {record.run: [("accuracy", hostile, "", 0.5)]}
     found = Texts({"": {"answers": {hostile: (hostile, hostile)}}}, {record.run: {}})
-    text = report([record], suite, items, found)
+    text = report([record], suite, by_run(items), found)
     assert text.count("</script>") == 2
     assert text.isascii() or "\u2028" not in text
     assert told(text)["strings"] == [hostile]
