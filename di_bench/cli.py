@@ -176,7 +176,7 @@ def board(
     profile: Profile = "default",
     results: Results = RESULTS,
     form: Annotated[
-        Format, typer.Option("--format", help="How to write it; svg: against model size.")
+        Format, typer.Option("--format", help="How to write it; svg: against size, html: a page.")
     ] = Format.text,
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; may be repeated.")

@@ -81,13 +81,18 @@ def texts(work: Work, records: Sequence[Record]) -> Texts:
 def _written(run: Run, record: Record, store: Store) -> Answers:
     """What the model of a record wrote, where the cache has it whole."""
     found: Answers = {}
-    for probe, spec in run.suite.probes.items():
+    for probe in (name for name, spec in run.suite.probes.items() if isinstance(spec, Write)):
         key = run.transcript_key(probe, record.keys["weights"])
-        if isinstance(spec, Write) and store.has("transcripts", key):
-            first: dict[str, Row] = {}
-            for row in read_rows(store.path("transcripts", key)):
-                first.setdefault(row.item, row)
-            found[probe] = list(first.values())
+        if not store.has("transcripts", key):
+            continue
+        try:
+            rows = read_rows(store.path("transcripts", key))
+        except (OSError, ValueError):  # damaged: whoever needs it makes it again, and says so
+            continue
+        first: dict[str, Row] = {}
+        for row in rows:
+            first.setdefault(row.item, row)
+        found[probe] = list(first.values())
     return found
 
 

@@ -180,6 +180,15 @@ def test_texts_are_those_of_the_weights_that_a_record_names(tmp_path: Path) -> N
     assert own["forget"][item.id] == ("forget key 0?", "It is forget 0.")
 
 
+def test_a_damaged_transcript_has_no_texts(tmp_path: Path) -> None:
+    work = toy.work(toy.write(tmp_path), "none")
+    key = work.runs[0].transcript_key("answers", "mine")
+    written(work.store, key, [Row("one", answer="first")])
+    (work.store.path("transcripts", key) / "rows.parquet").write_bytes(b"cut off")
+    record = toy.record(keys={"weights": "mine", "scores": "s"})
+    assert texts(work, [record]).answers == {}
+
+
 def test_items_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     path = toy.write(tmp_path)
     with pytest.raises(StoreError, match=r"di-0\.parquet: cannot be read"):

@@ -20,7 +20,7 @@ function el(name, parent, text, attributes) {
 function number(value) {
   if (value === null || value === undefined) return "-";
   const size = Math.abs(value);
-  return size < 100 ? value.toFixed(3) : size < 1e6 ? value.toFixed(0) : value.toExponential(1);
+  return size < .0005 ? "0.000" : size < 100 ? value.toFixed(3) : size < 1e6 ? value.toFixed(0) : value.toExponential(1);
 }
 function options(select, names, chosen) {
   select.replaceChildren();

@@ -162,10 +162,10 @@ function drawCurves(parent, row, other) {
   const place = frame(svg, { x: { low: 1, high: long, ticks: steps(1, long, true) }, y, xname: "epoch", yname: "loss", tall: 240,
     about: "Loss of each epoch, by seed: " + own.map(c => c.map(number).join(", ")).join("; ") });
   for (const [curves, extra] of [[theirs, " other"], [own, ""]]) for (const curve of curves) {
-    const at = curve.map((v, i) => [place.X(i + 1), place.Y(v)]), [kind] = look(row.method);
-    el("polyline", svg, null, { points: at.map(p => p.join(",")).join(" "), class: "series " + kind + extra });
-    if (extra) continue;
-    curve.forEach((v, i) => el("title", el("circle", svg, null, { cx: at[i][0], cy: at[i][1], r: 3.5, class: "mark " + kind }), "epoch " + (i + 1) + ": loss " + number(v)));
+    const spots = curve.map((v, i) => [place.X(i + 1), place.Y(v)]), [kind] = look(row.method);
+    el("polyline", svg, null, { points: spots.map(p => p.join(",")).join(" "), class: "series " + kind + extra });
+    if (!extra) spots.forEach(([cx, cy], i) => el("title",
+      el("circle", svg, null, { cx, cy, r: 3.5, class: "mark " + kind }), "epoch " + (i + 1) + ": loss " + number(curve[i])));
   }
   el("figcaption", figure, "Mean loss of each epoch, a line for each seed" + (theirs.length ? "; dashed: " + label(other) + ". Losses of different methods are different things." : "."));
 }
