@@ -4,12 +4,12 @@ The one thing to know: an answer is found by the key of the weights that its rec
 never belongs to another model than the scores beside it, and rows of any origin have theirs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from di_bench.asks import Read, Write
+from di_bench.asks import OfItems, Write
 from di_bench.errors import DiBenchError
 from di_bench.method import NONE
 from di_bench.record import Record
@@ -72,9 +72,7 @@ def texts(work: Work, records: Sequence[Record]) -> Texts:
             for row in rows:
                 known.setdefault(row.item, (_cut(row.prompt), _cut(row.truth)))
     for part, run in cells.items():
-        own = asked.setdefault(part, {})
-        seen = {item for probe in own.values() for item in probe}
-        own |= {probe: items for probe, items in _read(run) if items.keys() - seen}
+        _fill(asked.setdefault(part, {}), run)
     return Texts(asked, answers)
 
 
@@ -96,12 +94,15 @@ def _written(run: Run, record: Record, store: Store) -> Answers:
     return found
 
 
-def _read(run: Run) -> Iterator[tuple[str, dict[str, Asked]]]:
-    """Prompts and true answers of what is only read; nobody wrote anything about them."""
+def _fill(asked: dict[str, dict[str, Asked]], run: Run) -> None:
+    """Add prompts and true answers of what is only read, or whose answers are not at hand."""
+    seen = {item for items in asked.values() for item in items}
     for probe, spec in run.suite.probes.items():
-        if isinstance(spec, Read):
+        if isinstance(spec, OfItems) and probe not in asked:
             items = islice(run.corpus[spec.split], spec.limit)
-            yield probe, {i.id: (_cut(i.prompt), _cut(i.answer)) for i in items}
+            own = {i.id: (_cut(i.prompt), _cut(i.answer)) for i in items if i.id not in seen}
+            asked |= {probe: own} if own else {}
+            seen |= own.keys()
 
 
 def _cut(text: str) -> str:
