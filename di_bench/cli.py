@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Annotated
 import typer
 
 from di_bench import manifest
+from di_bench.comparing import compare
 from di_bench.errors import DiBenchError, plain
 from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
+    Against,
     Cache,
     Changes,
     Format,
@@ -26,9 +29,11 @@ from di_bench.options import (
     Results,
     Seeds,
     SuiteArg,
+    Trackers,
     Workers,
     plain_errors,
 )
+from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.store import Store
 from di_bench.work import Choice, Work, cache_folder
@@ -55,6 +60,7 @@ def run(
     results: Results = RESULTS,
     cache: Cache = None,
     workers: Workers = None,
+    tracker: Trackers = None,
     *,
     offline: Offline = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore records and cache.")] = False,
@@ -64,6 +70,7 @@ def run(
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
+    from di_bench.tracking import tracked
 
     with plain_errors():
         if offline:  # before a launcher's libraries are imported
@@ -73,6 +80,7 @@ def run(
     )
     quiet()
     with plain_errors(), ranks.launched():
+        follow = tracked(tracker or (), results, offline=offline)
         reach: Reach = "cache" if offline else "network"
         work = _work(suite, methods, profile, model, seed, set_, results, cache, reach)
         work.check_writable()
@@ -88,7 +96,7 @@ def run(
 
         if todo:
             with watching(todo, done, draw) as watcher:
-                run_all(todo, work.store, watcher, workers=workers or work.workers())
+                run_all(todo, work.store, follow(watcher), workers=workers or work.workers())
         if ranks.first():
             work.publish()
         typer.echo(draw())
@@ -186,6 +194,10 @@ def board(
         typer.Option(help="Only this method, beside none and retrain; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(help="Put others' figures of the same data and model below; text and md."),
+    ] = None,
     cache: Cache = None,
     *,
     check: Annotated[
@@ -201,9 +213,9 @@ def board(
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
     With `--format html` it is one page that needs no network: plots, curves, items, their answers.
     """
-    from di_bench.render import chosen, render
+    from di_bench import literature
+    from di_bench.render import chosen
     from di_bench.store import whole
-    from di_bench.texts import page
     from di_bench.work import checked_boards
 
     with plain_errors():
@@ -222,15 +234,23 @@ def board(
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
         if method:
             records = chosen(records, method)
-        if form is Format.html:
-            text = page(choice, store, records)
-        else:
-            text = render(records, loaded, form.value)  # type: ignore[arg-type]  # any but html
+        text = _drawn(form, choice, store, records)
+        if against:
+            text = f"{text}\n{literature.below(loaded, records, method or (), form.value)}"
         if out is None:
             typer.echo(text, nl=False)
             return
         with whole(out) as draft:
             draft.write_text(text, encoding="utf-8")
+
+
+def _drawn(form: Format, choice: Choice, store: Store, records: list[Record]) -> str:
+    from di_bench.render import render
+    from di_bench.texts import page
+
+    if form is Format.html:
+        return page(choice, store, records)
+    return render(records, choice.loaded, form.value)  # type: ignore[arg-type]  # any but html
 
 
 @app.command()
@@ -268,6 +288,10 @@ def show(
     results: Results = RESULTS,
     *,
     items: Annotated[bool, typer.Option("--items", help="List the score of every item.")] = False,
+    curve: Annotated[
+        bool | None,
+        typer.Option(help="Draw its training curve below; left out, only in a terminal."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write its model to this new folder, to be loaded anywhere.")
     ] = None,
@@ -278,26 +302,37 @@ def show(
     set_: Changes = None,
     cache: Cache = None,
 ) -> None:
-    """Show one run (settings, scores, cost, environment), or export the model it made."""
-    from di_bench.store import read_items, read_record
+    """Show one run (settings, scores, cost, environment, curve), or export the model it made.
+
+    The record is JSON. Its training curve follows it in a terminal, and nowhere else unless
+    `--curve` asks for it, so what is piped on stays JSON.
+    """
+    from di_bench import showing
+    from di_bench.store import read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
         record = read_record(path)
         if export is not None:
             from di_bench import export as exporting
+            from di_bench import origin
             from di_bench.runner import quiet
 
             quiet()
-            asked = exporting.choice(record, suite, model or (), set_ or ())
+            asked = origin.choice(record, suite, model or (), set_ or ())
             store = Store(results, cache or cache_folder())
             typer.echo(exporting.export(record, asked, store, export, typer.echo))
             return
-        if not items:
-            typer.echo(json.dumps(record.model_dump(mode="json", exclude_defaults=True), indent=2))
+        if items:
+            for row in showing.items(path):
+                typer.echo(row)
             return
-        for metric, item, group, value in read_items(path.with_suffix(".parquet")):
-            typer.echo("\t".join(map(plain, (metric, item, group))) + f"\t{value:.6g}")
+        typer.echo(showing.told(record))
+        if sys.stdout.isatty() if curve is None else curve:
+            typer.echo("\n".join(showing.drawn(record, sys.stdout.encoding)))
+
+
+app.command()(compare)
 
 
 @app.command()

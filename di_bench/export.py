@@ -6,40 +6,23 @@ is what was scored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EBUSY
 from pathlib import Path
 
-from di_bench import adapt, methodfile, suite
+from di_bench import adapt, origin
 from di_bench.checkpoint import BASE
-from di_bench.errors import MethodError, StoreError, SuiteError
+from di_bench.errors import MethodError, StoreError
 from di_bench.lm import LM, hush
-from di_bench.methodfile import MethodFile
 from di_bench.model import is_folder
 from di_bench.pipeline import Pipeline
 from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.store import Store, whole
-from di_bench.work import Choice, Work
+from di_bench.work import Choice
 
 Say = Callable[[str], None]
-
-
-def choice(
-    record: Record, name: str | None, models: Sequence[str], changes: Sequence[str]
-) -> Choice:
-    """The suite (a file by `name`, else the packaged one) and the changes that made a record.
-
-    Raises SuiteError when the record's suite is not a packaged one.
-    """
-    if name is None and not (suite.PACKAGED / f"{record.suite}.yaml").exists():
-        raise SuiteError(f"{record.suite!r} is not a packaged suite; name its file: --suite FILE")
-    own = record.model["id"]
-    given = models or any(change.startswith("models") for change in changes)
-    if not given and own != record.model["name"]:  # of a folder a record keeps no path
-        models = (own,)
-    return Choice(name or record.suite, record.profile, models, (record.seed,), changes)
 
 
 def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) -> str:
@@ -53,8 +36,10 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise StoreError(f"{folder}: is not empty; name a new or empty folder")
     if record.status != "done":
-        raise StoreError(f"{record.run}: {record.status}; such a run has no model to export")
-    run = _run(record, asked, store)
+        raise StoreError(
+            f"{origin.named(record)}: {record.status}; such a run has no model to export"
+        )
+    run = origin.run(record, asked, store)
     hush()
     told: set[str] = set()
 
@@ -72,31 +57,6 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
         )
     with _draft(place) as draft:
         return _write(pipeline, run, lm, place, draft)
-
-
-def _run(record: Record, asked: Choice, store: Store) -> Run:
-    """The run that makes a record today. Raises StoreError when there is none."""
-    files = {MethodFile.find(name).name: name for name in asked.loaded.methods}
-    if "checkpoint" in record.settings:
-        raise MethodError(f"{record.method}: unlearned elsewhere; copy it from there")
-    if record.method not in files and not (methodfile.PACKAGED / f"{record.method}.py").exists():
-        raise MethodError(
-            f"{record.method!r} is neither packaged nor in the suite; name its file: "
-            f"--set 'methods={{./{record.method}.py: {{}}}}'"
-        )
-    work = Work.lay_out(asked, [files.get(record.method, record.method)], store)
-    named = [run for run in work.runs if run.name == record.run]
-    if not named:
-        raise StoreError(
-            f"{record.run}: not a cell of this suite; give --suite, --model and --set as they "
-            "were given to `di-bench run`"
-        )
-    if named[0].weights_key != record.keys["weights"]:
-        raise StoreError(
-            f"{record.run}: its method, suite, data, libraries or device changed since; make it "
-            "again with `di-bench run`"
-        )
-    return named[0]
 
 
 def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> str:

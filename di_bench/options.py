@@ -37,6 +37,14 @@ Offline = Annotated[
     bool,
     typer.Option("--offline", help="Never ask the network; read what `fetch` put into --cache."),
 ]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        help="Log finished cells there too: tensorboard, wandb, mlflow or trackio, which must be "
+        "installed; may be repeated.",
+    ),
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the suite: key=value, such as recipe.lr=1e-4."),
@@ -53,6 +61,20 @@ class Format(StrEnum):
     json = "json"
     svg = "svg"
     html = "html"
+
+
+class Form(StrEnum):
+    """What a comparison can be written as."""
+
+    text = "text"
+    md = "md"
+    json = "json"
+
+
+class Against(StrEnum):
+    """What a board can be put beside."""
+
+    published = "published"
 
 
 class Listing(StrEnum):

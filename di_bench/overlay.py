@@ -16,8 +16,8 @@ def anchored(value: object, folder: Path) -> object:
 
 
 def overlaid(tree: Tree, above: Tree) -> Tree:
-    """As `merged`, but a corpus that brings its own splits replaces the other whole."""
-    if "splits" in mapping(above.get("corpus")):
+    """As `merged`, but a corpus with a name and splits is another, and replaces the first whole."""
+    if {"name", "splits"} <= {*mapping(above.get("corpus"))}:
         tree = tree | {"corpus": {}}
     if "methods" in above:
         tree = tree | {"methods": as_settings(tree.get("methods"))}

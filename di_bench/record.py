@@ -63,6 +63,6 @@ class Record(Spec):
         return f"{self.method}{'+' if self.axis else ''}{self.axis}{self.variant}"
 
     @property
-    def run(self) -> str:
-        """The run it is of, as `Run.name` and names of files have it: `<model>/<cell>-<seed>`."""
+    def name(self) -> str:
+        """Where it lies below its profile: `<model>/<method>[+axis=value]-<seed>`."""
         return f"{self.model['name']}/{self.cell}-{self.seed}"

@@ -53,34 +53,38 @@ def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
 
 
 def _text(board: Board) -> str:
-    table = [board.header(), *board.rows()]
+    notes = [f"* {note}" for note in board.footnotes()]
+    lines = aligned([board.header(), *board.rows()])
+    return "\n".join([board.title, "", *lines, "", NOTE, *notes]) + "\n"
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """A table as text, columns below each other and a rule under its first row."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
     ]
-    notes = [f"* {note}" for note in board.footnotes()]
-    rule = "-" * len(lines[0])
-    return "\n".join([board.title, "", lines[0], rule, *lines[1:], "", NOTE, *notes]) + "\n"
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
 def _markdown(board: Board) -> str:
     formulas = ", ".join(
-        f"{_md(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
+        f"{markdown(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
     )
-    notes = [f"- {_md(note)}" for note in board.footnotes()]
-    given = [f"- {_md(said)}" for said in board.settings()]
+    notes = [f"- {markdown(note)}" for note in board.footnotes()]
+    given = [f"- {markdown(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
-    parts = [f"# {_md(board.title)}", "", *_table(board.header(), board.rows(), 2), "", NOTE]
+    parts = [f"# {markdown(board.title)}", "", *tabled(board.header(), board.rows(), 2), "", NOTE]
     ends = ["", f"Formulas: {formulas}.", *(["", *notes] if notes else []), *settings]
     return "\n".join([*parts, *ends, *_ladder(board)]) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
+def tabled(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
     """A Markdown table whose first columns hold words, the others numbers."""
 
     def row(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(_md(cell) for cell in cells) + " |"
+        return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
 
     rule = "|" + "|".join([" --- "] * words + [" ---: "] * (len(header) - words)) + "|"
     return [row(header), rule, *map(row, rows)]
@@ -98,11 +102,12 @@ def _ladder(board: Board) -> list[str]:
             [plain(row), *(str(of[m].cells[column]) if m in of else "-" for m in one.models)]
             for row, of in one.rows.items()
         ]
-        lines += ["", f"### {_md(title)}", "", *_table(header, rows, 1)]
+        lines += ["", f"### {markdown(title)}", "", *tabled(header, rows, 1)]
     return lines
 
 
-def _md(text: str) -> str:
+def markdown(text: str) -> str:
+    """Any text as Markdown that means nothing but itself, on one line."""
     for mark in ("\\", "|", "<", "&", "*", "_", "[", "`", "~"):
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())

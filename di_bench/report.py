@@ -41,7 +41,7 @@ class Texts:
     asked: Mapping[str, Mapping[str, Mapping[str, Asked]]] = field(default_factory=dict)
     """Part of the suite's axis to probe to item."""
     answers: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    """`Record.run` to probe to item to what the model wrote."""
+    """`Record.name` to probe to item to what the model wrote."""
 
 
 def report(
@@ -122,7 +122,7 @@ class _Maker:
         self, line: Line, asked: Mapping[str, Mapping[str, Asked]]
     ) -> dict[str, list[int | None]]:
         """Probe to the answers to what it asked, of the first seed that has any."""
-        of = (self.texts.answers[r.run] for r in line.records if r.run in self.texts.answers)
+        of = (self.texts.answers[r.name] for r in line.records if r.name in self.texts.answers)
         return {
             probe: [self._place(own[item]) if item in own else None for item in asked[probe]]
             for probe, own in next(of, {}).items()

@@ -41,7 +41,7 @@ def page(choice: Choice, store: Store, records: Sequence[Record]) -> str:
     named = choice.suite if (PACKAGED / f"{path}.yaml").exists() else path.name
 
     def items(record: Record) -> ItemScores:
-        return read_items(folder / f"{record.run}.parquet")
+        return read_items(folder / f"{record.name}.parquet")
 
     return report(records, choice.loaded, items, known, named)
 
@@ -66,7 +66,7 @@ def texts(work: Work, records: Sequence[Record]) -> Texts:
         own = asked.setdefault(record.axis, {})
         for probe, rows in written.items():
             told.add(cell)
-            found = answers.setdefault(record.run, {})
+            found = answers.setdefault(record.name, {})
             found[probe] = {row.item: _cut(row.answer) for row in rows}
             known = own.setdefault(probe, {})
             for row in rows:

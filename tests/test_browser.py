@@ -348,7 +348,7 @@ def test_what_a_model_wrote_stays_text(page: Page, bench: Bench) -> None:
     of = read_items(model / "di-0.parquet")
     item = next(name for metric, name, _, _ in of if metric == "forget_rouge")
     asked = {"": {"answers": {item: (HOSTILE, LINK)}}}
-    answers = {r.run: {"answers": {item: HOSTILE + LINK}} for r in records}
+    answers = {r.name: {"answers": {item: HOSTILE + LINK}} for r in records}
     odd = [r.model_copy(update={"title": HOSTILE + LINK}) for r in records]
     show(page, bench.of(odd, Texts(asked, answers)))
     title = page.title

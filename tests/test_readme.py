@@ -46,6 +46,12 @@ def test_the_figure_is_the_one_its_command_makes() -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == made(*command.split()[1:], *chosen)
 
 
+def test_the_comparison_is_the_one_its_command_makes() -> None:
+    command = "di-bench compare tofu/default/builtin--nano/di tofu/default/builtin--nano/npo \\\n"
+    shown = README.partition(command)[2].partition("```\n\n```\n")[2].partition("```")[0]
+    assert shown == made(*command.rstrip("\\\n").split()[1:], *options(command))
+
+
 def test_every_suite_and_board_is_there() -> None:
     listed = README.partition("## The suites")[2].partition("### Sizes")[0]
     for file in (ROOT / "suites").glob("*.yaml"):

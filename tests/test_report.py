@@ -28,7 +28,7 @@ def nothing(record: Record) -> ItemScores:
 
 def by_run(items: Mapping[str, ItemScores]) -> Items:
     """Item scores by the run that they are of."""
-    return lambda record: items[record.run]
+    return lambda record: items[record.name]
 
 
 def told(page: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_a_page_is_one_file_that_asks_nobody_for_anything(tmp_path: Path) -> Non
 def test_the_same_records_in_any_order_make_the_same_bytes(tmp_path: Path) -> None:
     suite = suites.load(toy.write(tmp_path))
     records = [toy.record(method=m, seed=s) for m in ("none", "di", "npo") for s in (0, 1)]
-    items = {r.run: [("accuracy", f"item {n}", "", n / 7) for n in range(3)] for r in records}
+    items = {r.name: [("accuracy", f"item {n}", "", n / 7) for n in range(3)] for r in records}
     made = report(records, suite, by_run(items), Texts())
     random.Random(0).shuffle(records)
     assert report(records, suite, by_run(items), Texts()) == made
@@ -115,7 +115,7 @@ def test_items_are_of_their_part_and_of_the_columns_shown(tmp_path: Path) -> Non
     suite = suites.load(toy.write(tmp_path, {"forget_sizes": sizes, "board": ["accuracy"]}))
     records = [toy.record(axis=f"size={size}", seed=seed) for size, seed in product(sizes, (0, 1))]
     items = {
-        r.run: [("accuracy", f"of {r.axis}", "", 0.1234567 + r.seed), ("kept", "unseen", "", 1.0)]
+        r.name: [("accuracy", f"of {r.axis}", "", 0.1234567 + r.seed), ("kept", "unseen", "", 1.0)]
         for r in records
     }
     small, large = told(report(records, suite, by_run(items), Texts()))["boards"]
@@ -127,8 +127,8 @@ def test_items_are_of_their_part_and_of_the_columns_shown(tmp_path: Path) -> Non
 def test_what_many_models_wrote_alike_is_sent_once(tmp_path: Path) -> None:
     suite = suites.load(toy.write(tmp_path))
     records = [toy.record(method=method) for method in ("none", "di")]
-    items = {r.run: [("accuracy", "one", "", 0.5)] for r in records}
-    answers = {r.run: {"answers": {"one": "alike", "other": "of no item"}} for r in records}
+    items = {r.name: [("accuracy", "one", "", 0.5)] for r in records}
+    answers = {r.name: {"answers": {"one": "alike", "other": "of no item"}} for r in records}
     found = Texts({"": {"answers": {"one": ("asked", "true"), "other": ("x", "y")}}}, answers)
     page = told(report(records, suite, by_run(items), found))
     assert sorted(page["strings"]) == ["alike", "asked", "true"]
@@ -140,8 +140,8 @@ def test_what_a_stranger_wrote_ends_no_script(tmp_path: Path) -> None:
     hostile = "</script><!-- \u2028 \ud800 /* data */ &amp;"
     record = toy.record(title=hostile, variant=f"+strength={hostile}")
     suite = suites.load(toy.write(tmp_path))
-    items = {record.run: [("accuracy", hostile, "", 0.5)]}
-    found = Texts({"": {"answers": {hostile: (hostile, hostile)}}}, {record.run: {}})
+    items = {record.name: [("accuracy", hostile, "", 0.5)]}
+    found = Texts({"": {"answers": {hostile: (hostile, hostile)}}}, {record.name: {}})
     text = report([record], suite, by_run(items), found)
     assert text.count("</script>") == 2
     assert text.isascii() or "\u2028" not in text

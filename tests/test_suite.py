@@ -196,6 +196,9 @@ def test_a_corpus_that_brings_splits_replaces_the_other_whole(tmp_path: Path) ->
     assert corpus.splits["forget"].file is None
     kept = suite.load(path, changes={"corpus": {"name": "v"}}).corpus
     assert set(kept.splits) == {"forget", "retain"}
+    shorter = suite.load(path, changes=changes_of(["corpus.splits.forget.limit=2"])).corpus
+    assert (shorter.name, set(shorter.splits)) == ("toy secrets", {"forget", "retain"})
+    assert shorter.splits["forget"].limit == 2
 
 
 def test_paths_of_a_file_start_there_and_paths_of_the_command_line_do_not(tmp_path: Path) -> None:
