@@ -331,6 +331,23 @@ def test_sizes_are_an_axis_and_parts_are_boards_of_their_own(page: Page, bench: 
     assert not spread.is_displayed()
 
 
+def test_a_board_of_one_row_that_diverged_opens(page: Page, bench: Bench) -> None:
+    (record,) = (r for r in records_in(bench.results) if r.method == "di")
+    gaps = dict.fromkeys(record.scores, "diverged in epoch 2")
+    lost = {
+        "status": "diverged",
+        "error": "loss is nan",
+        "scores": {},
+        "gaps": gaps,
+        "curve": [9.0],
+    }
+    show(page, bench.of([record.model_copy(update=lost)]))
+    assert not texts(page, "#pareto .mark")
+    press(page, "button[aria-label$=' di']")
+    assert "seed 0 diverged: loss is nan" in texts(page, "#rowbody")[0]
+    assert not page.find_element(By.ID, "other").is_displayed()
+
+
 def test_without_texts_it_says_so(page: Page, bench: Bench) -> None:
     assert not page.find_element(By.ID, "textless").is_displayed()
     bare = bench.folder / "bare.html"
