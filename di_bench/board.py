@@ -90,6 +90,8 @@ class Line:
     settings: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     """How many weights its model has."""
+    records: tuple[Record, ...] = ()
+    """What it was made of, one of each seed."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def _line(records: Sequence[Record], suite: Suite) -> Line:
         max(record.trials for record in records),
         records[0].settings,
         next((record.weights for record in records if record.weights), None),
+        tuple(records),
     )
 
 

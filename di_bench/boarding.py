@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from di_bench.errors import DiBenchError
-from di_bench.options import RESULTS, Against, Format, Profile, Results, plain_errors
+from di_bench.options import RESULTS, Against, Cache, Format, Profile, Results, plain_errors
 from di_bench.store import Store, whole
 from di_bench.work import Choice, cache_folder
 
@@ -20,7 +20,7 @@ def board(
     profile: Profile = "default",
     results: Results = RESULTS,
     form: Annotated[
-        Format, typer.Option("--format", help="How to write it; svg: against model size.")
+        Format, typer.Option("--format", help="How to write it; svg: against size, html: a page.")
     ] = Format.text,
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; may be repeated.")
@@ -38,6 +38,7 @@ def board(
         Against | None,
         typer.Option(help="Put others' figures of the same data and model below; text and md."),
     ] = None,
+    cache: Cache = None,
     *,
     check: Annotated[
         bool,
@@ -53,6 +54,7 @@ def board(
     which methods nobody beats in both of its columns, and by whom the others are beaten. One number
     of several columns is shown only when asked, by a composite's name, with its formula below.
     With `--format svg` it is drawn: each column, and each method, against the number of weights.
+    With `--format html` it is one page that needs no network: plots, curves, items, their answers.
     """
     with plain_errors():
         if check:
@@ -65,7 +67,8 @@ def board(
             raise DiBenchError("name a suite; see `di-bench list suites`")
         columns = [f"board={json.dumps(column)}"] if column else []
         asked = Asked(form, tuple(method or ()), tuple(composite or ()), against)
-        text = written(Choice(suite, profile, changes=columns), results, asked)
+        store = Store(results, cache or cache_folder())
+        text = written(Choice(suite, profile, changes=columns), store, asked)
         if out is None:
             typer.echo(text, nl=False)
             return
@@ -83,22 +86,25 @@ class Asked:
     against: Against | None
 
 
-def written(choice: Choice, results: Path, asked: Asked) -> str:
+def written(choice: Choice, store: Store, asked: Asked) -> str:
     """A board in its form. Raises DiBenchError where there are no records."""
     from di_bench import literature
     from di_bench.composite import added
     from di_bench.render import chosen, render
+    from di_bench.texts import page
 
     suite = choice.loaded
-    records = Store(results, cache_folder()).records(suite)
+    records = store.records(suite)
     if not records:
-        folder = results / suite.name / suite.profile
-        raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
+        raise DiBenchError(f"{store.folder(suite)}: no records; make them with `di-bench run`")
     if asked.methods:
         records = chosen(records, asked.methods)
     for name in asked.composites:
         records, suite = added(records, suite, name)
-    text = render(records, suite, asked.form.value)
+    if asked.form is Format.html:
+        text = page(choice, suite, store, records)
+    else:
+        text = render(records, suite, asked.form.value)  # type: ignore[arg-type]  # any but html
     if asked.against:
         text += "\n" + literature.below(suite, records, asked.methods, asked.form.value)
     return text

@@ -60,6 +60,7 @@ class Format(StrEnum):
     csv = "csv"
     json = "json"
     svg = "svg"
+    html = "html"
 
 
 class Form(StrEnum):

@@ -179,14 +179,15 @@ class Run:
     @cached_property
     def transcript_keys(self) -> Mapping[str, str]:
         """Probe to the key of its transcript; changes when the model must be asked again."""
-        return {name: self._transcript_key(name) for name in self.suite.probes}
+        return {name: self.transcript_key(name, self.weights_key) for name in self.suite.probes}
 
-    def _transcript_key(self, name: str) -> str:
+    def transcript_key(self, name: str, weights: str) -> str:
+        """The key of what any model, known by its weights' key, answers to a probe of this cell."""
         probe = self.suite.probes[name]
         written = self.suite.probes[probe.of] if isinstance(probe, Judge) else probe
         sampled = isinstance(written, Write) and written.top_p is not None
         seed = self.seed if sampled else None
-        return digest("transcript", self.weights_key, self.asked(name), seed, ASKING)
+        return digest("transcript", weights, self.asked(name), seed, ASKING)
 
     def golds(self, need: Need | None) -> tuple["Run", ...]:
         """The gold runs a metric compares with.

@@ -221,10 +221,11 @@ def read_items(path: Path) -> list[tuple[str, str, str, float]]:
     from pyarrow import ArrowException, parquet
 
     try:
-        rows = parquet.read_table(path).to_pylist()
+        columns = parquet.read_table(path).to_pydict()
     except (OSError, ArrowException) as error:
         raise StoreError(f"{path}: cannot be read ({type(error).__name__})") from error
-    return [(row["metric"], row["item"], row["group"], row["value"]) for row in rows]
+    names = ("metric", "item", "group", "value")
+    return list(zip(*(columns[name] for name in names), strict=True))
 
 
 @contextmanager

@@ -140,9 +140,8 @@ def tofu_rows(items: list[Item]) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def suite_tree(tiny: Path) -> dict[str, Any]:
-    """A small suite over the byte model, as YAML reads it. Its data lie in `data` beside it."""
+def small_tree(model: Path) -> dict[str, Any]:
+    """A small suite over a model, as YAML reads it. Its data lie in `data` beside it."""
     return {
         "name": "toy",
         "title": "Toy protocol",
@@ -152,7 +151,7 @@ def suite_tree(tiny: Path) -> dict[str, Any]:
             "splits": {split: {"file": f"{split}.jsonl", "group_size": 2} for split in SPLITS},
             "refusals": {"file": "refusals.txt"},
         },
-        "models": [str(tiny)],
+        "models": [str(model)],
         "recipe": {"lr": 3.0e-3, "epochs": 2, "batch_size": 4},
         "grow": {"memorize": {"lr": 3.0e-3, "epochs": 2, "batch_size": 8}},
         "max_tokens": 64,
@@ -174,17 +173,28 @@ def suite_tree(tiny: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def suite_file(tmp_path: Path, suite_tree: dict[str, Any]) -> Path:
-    """The suite and its data on disk."""
-    data = tmp_path / "data"
+def write_suite(folder: Path, tree: dict[str, Any]) -> Path:
+    """A suite over the byte model's splits, and these as files beside it."""
+    data = folder / "data"
     data.mkdir()
     for split, items in SPLITS.items():
         write_jsonl(data / f"{split}.jsonl", tofu_rows(items))
     (data / "refusals.txt").write_text("\n".join(REFUSALS), encoding="utf-8")
-    path = tmp_path / "toy.yaml"
-    path.write_text(yaml.safe_dump(suite_tree, sort_keys=False), encoding="utf-8")
+    path = folder / "toy.yaml"
+    path.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def suite_tree(tiny: Path) -> dict[str, Any]:
+    """A small suite over the byte model."""
+    return small_tree(tiny)
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path, suite_tree: dict[str, Any]) -> Path:
+    """The suite and its data on disk."""
+    return write_suite(tmp_path, suite_tree)
 
 
 @pytest.fixture

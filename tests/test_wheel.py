@@ -50,3 +50,6 @@ def test_methods_and_suites_are_found_from_an_empty_folder(installed: Path, tmp_
     count = "from di_bench.published import figures; print(len(figures()))"
     assert int(sh(installed / "python", "-c", count, cwd=tmp_path)) > 1000
     assert "54 cells" in sh(installed / "di-bench", "plan", "tofu", cwd=tmp_path)
+    listing = "from di_bench.report import FOLDER, SCRIPTS; print(*(FOLDER / s for s in SCRIPTS))"
+    scripts = sh(installed / "python", "-c", listing, cwd=tmp_path).split()
+    assert all(Path(script).is_file() for script in scripts)
