@@ -54,6 +54,15 @@ class Format(StrEnum):
     svg = "svg"
 
 
+class GateFormat(StrEnum):
+    """How the gate may say what it found."""
+
+    text = "text"
+    junit = "junit"
+    md = "md"
+    github = "github"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
 from di_bench.errors import StoreError, nearest, plain
+from di_bench.escape import markdown as _md
 from di_bench.figure import figure
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
@@ -100,12 +101,6 @@ def _ladder(board: Board) -> list[str]:
         ]
         lines += ["", f"### {_md(title)}", "", *_table(header, rows, 1)]
     return lines
-
-
-def _md(text: str) -> str:
-    for mark in ("\\", "|", "<", "&", "*", "_", "[", "`", "~"):
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
 
 
 _TEX = {
