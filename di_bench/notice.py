@@ -149,9 +149,10 @@ def _github(findings: Sequence[Finding], gate: Gate) -> str:
     for verdict, model, method, what, *rest in _rows(findings):
         level = "error" if verdict in ("worse", "broken", "not comparable") else "notice"
         before, after, moved, p, why = rest
-        numbers = f"{before} -> {after}" if before and after else ""
-        parts = (model, method, what, numbers, moved, f"p {p}" if p else "", why)
+        about = ", ".join(filter(None, (f"{method} on {model}", what)))
+        moves = f"{before} -> {after}" if before and after else ""
+        told = ", ".join(filter(None, (moves, moved, f"p {p}" if p else "", why)))
         title = parameter(f"di-bench: {verdict}")
-        lines.append(f"::{level} title={title}::{command('  '.join(filter(None, parts)))}")
+        lines.append(f"::{level} title={title}::{command(f'{about}: {told}' if told else about)}")
     *_, said = _last(findings, gate)
     return "\n".join([*lines, f"::notice title=di-bench check::{command(said)}"]) + "\n"
