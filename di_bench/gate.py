@@ -51,7 +51,7 @@ class _Move:
         finding = replace(
             self.finding, reference=self.reference, candidate=self.candidate, difference=found
         )
-        if beyond and found is None:
+        if beyond and found is None and finding.lone:
             finding = replace(finding, why=_and(finding.why, "a single seed and no items to tell"))
         elif found and found.how == "items":
             finding = replace(finding, why=_and(finding.why, "a single seed: its items alone"))
@@ -185,32 +185,39 @@ def _other_formula(pair: _Pair, column: str, better: str) -> str:
 
 
 def _no_value(pair: _Pair, column: str) -> str:
-    for side, row in (("candidate", pair.mine), ("reference", pair.theirs)):
-        if not row.scores(column):
-            return ": ".join(filter(None, (f"no value in the {side}", row.gap(column))))
+    """Why the seeds that have a value differ: a mean over some of them is of something else."""
+    for side, row, other in (
+        ("candidate", pair.mine, pair.theirs),
+        ("reference", pair.theirs, pair.mine),
+    ):
+        if more := row.lacking(column) - other.lacking(column):
+            said = f"no value in the {side} with seed {', '.join(map(str, sorted(more)))}"
+            return ": ".join(filter(None, (said, row.gap(column))))
     return ""
 
 
 def _other_items(pair: _Pair, column: str) -> str:
     """Why the numbers of items differ, where answers without a value do not explain it."""
-    rooms = [one.room(column) for one in (*pair.mine.kept, *pair.theirs.kept)]
+    kept = (*pair.mine.kept, *pair.theirs.kept)
+    rooms = [one.room(column) for one in kept if one.value(column) is not None]
     known, most = max(known for known, _ in rooms), min(most for _, most in rooms)
     return f"of {most} items and of {known}" if known > most else ""
 
 
 def _near_gold(pair: _Pair, column: str, gate: Gate) -> Finding | _Comparison:
     """Of the distances to the retrain row of the same side, which tell no more than their seeds."""
-    found, size = [], 1.0
-    sides = zip(("candidate", "reference"), (pair.mine, pair.theirs), pair.golds, strict=True)
-    for side, row, gold in sides:
-        distances = row.distances(column, gold) if gold else {}
-        if not distances:
-            return pair.said("not comparable", column, f"no value of {RETRAIN} in the {side}")
-        found.append(distances)
-        size = max(abs(value) for value in row.scores(column).values())
-    ours, others = found
+    rows = (pair.mine, pair.theirs)
+    ours, others = (row.distances(column, gold) for row, gold in zip(rows, pair.golds, strict=True))
+    after, before = (fmean(row.scores(column).values()) for row in rows)
+    room = gate.room(column, before)
+    if not ours and not others:
+        moved = _Move(pair.said("same", column, f"no value of {RETRAIN}"), before, after, room)
+        return moved.tested(1, lambda: None)
+    if not ours or not others:
+        side = "reference" if ours else "candidate"
+        return pair.said("not comparable", column, f"no value of {RETRAIN} in the {side}")
     said = pair.said("same", column, f"distance to {RETRAIN}")
-    moved = _Move(said, fmean(others.values()), fmean(ours.values()), gate.room(column, size))
+    moved = _Move(said, fmean(others.values()), fmean(ours.values()), room)
     return moved.tested(1, lambda: difference(sample(ours, {}), sample(others, {})))
 
 

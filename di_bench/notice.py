@@ -70,7 +70,13 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
     left = f"; left out: {', '.join(gate.leave_out)}" if gate.leave_out else ""
     said = f"{count(findings)} (tolerance {gate.tolerance:g}, alpha {gate.alpha:g}){only}{left}"
     lone = sorted({f"{f.method} on {f.model.replace('--', '/')}" for f in findings if f.lone})
-    notes = [f"one seed, so only items can tell: {', '.join(lone)}"] if lone else []
+    which = ", ".join(lone) if len(lone) < 5 else f"{len(lone)} rows"
+    notes = [f"one seed, so only items can tell: {which}"] if lone else []
+    if any(finding.verdict == "unclear" for finding in findings):
+        notes.append(
+            "unclear: beyond the tolerance, but seeds and items do that by chance; more seeds, or "
+            "fewer rows at a time (--method), tell more"
+        )
     return [line(text) for text in (*notes, said)]
 
 

@@ -78,14 +78,16 @@ class Row:
         return tuple(one for one in self.kept if one.record.status == status)
 
     def scores(self, column: str) -> dict[int, float]:
-        """By seed; empty where a seed has no value, since a mean over the others is another."""
-        found = {one.record.seed: v for one in self.kept if (v := one.value(column)) is not None}
-        return found if len(found) == len(self.kept) else {}
+        """By seed, of those that have a value."""
+        return {one.record.seed: v for one in self.kept if (v := one.value(column)) is not None}
+
+    def lacking(self, column: str) -> set[int]:
+        """The seeds that have no value."""
+        return {*self.seeds} - self.scores(column).keys()
 
     def mean(self, column: str) -> float | None:
-        """Over seeds; none where one has no value."""
-        found = self.scores(column)
-        return fmean(found.values()) if found else None
+        """Over all seeds; none where one has no value."""
+        return None if self.lacking(column) else fmean(self.scores(column).values())
 
     def gap(self, column: str) -> str:
         """Why it has no value, where a record says."""
@@ -96,18 +98,21 @@ class Row:
         items = {one.record.seed: one.items.get(column, ()) for one in self.kept}
         return stats.sample(self.scores(column), items)
 
-    def distances(self, column: str, gold: "Row") -> dict[int, float]:
+    def distances(self, column: str, gold: "Row | None") -> dict[int, float]:
         """How far each seed's score is from that of its gold: of the same seed, else grow seed.
 
-        Empty where a seed has no value or no gold.
+        Empty where one of them has no gold, or its gold no value.
         """
-        by_seed = {one.record.seed: one for one in gold.kept}
-        by_growth = {one.record.grow_seed: one for one in gold.kept}
+        golds = gold.kept if gold else ()
+        by_seed = {one.record.seed: one for one in golds}
+        by_growth = {one.record.grow_seed: one for one in golds}
         found = {}
         for one in self.kept:
             own = by_seed.get(one.record.seed) or by_growth.get(one.record.grow_seed)
             value, aim = one.value(column), own.value(column) if own else None
-            if value is None or aim is None:
+            if value is None:
+                continue
+            if aim is None:
                 return {}
             found[one.record.seed] = abs(value - aim)
         return found

@@ -152,7 +152,7 @@ def test_columns_that_do_not_compare_are_said_and_the_others_judged() -> None:
     by = {f.column: f.why for f in found(mine, theirs) if f.verdict == "not comparable"}
     assert by == {
         "accuracy": "of 9 items and of 40",
-        "kept": "no value in the candidate: no rows",
+        "kept": "no value in the candidate with seed 0: no rows",
         "quality": "formula forget_quality@2, not forget_quality@ks-geo",
         "likeness": "lower is better, not higher",
     }
@@ -169,7 +169,13 @@ def test_a_seed_without_a_finite_score_makes_a_column_incomparable(score: float 
     mine = change(theirs[:1], scores=theirs[0].record.scores | {"quality": score}) + theirs[1:]
     for one, other, side in ((mine, theirs, "candidate"), (theirs, mine, "reference")):
         (said,) = (f for f in found(one, other) if f.column == "quality")
-        assert (said.verdict, said.why) == ("not comparable", f"no value in the {side}")
+        assert said.verdict == "not comparable"
+        assert said.why == f"no value in the {side} with seed 0"
+    none = {"scores": theirs[0].record.scores | {"kept": None}}
+    itemless = [*change([replace(theirs[0], items={})], **none), *theirs[1:]]
+    assert "di kept" not in told(found(itemless, itemless))
+    (same,) = (f for f in found(mine, mine) if f.column == "quality")
+    assert (same.verdict, same.candidate) == ("same", theirs[1].record.scores["quality"])
     both = change(theirs, scores=theirs[0].record.scores | {"quality": score})
     assert "quality" not in {f.column for f in found(both, both)}
 
@@ -187,6 +193,14 @@ def test_a_gold_column_needs_the_gold_of_its_own_side() -> None:
     by = {f.column: f for f in found(alone, theirs) if f.method == "di"}
     assert by["ratio"].why == "no value of retrain in the candidate"
     assert by["kept"].verdict == "same"
+    (neither,) = (f for f in found(alone, alone) if f.column == "ratio")
+    assert (neither.verdict, neither.why) == ("same", "no value of retrain")
+    (astray,) = (
+        f
+        for f in found(kept(["di"], AFTER, Plan({"ratio": 0.3})), alone)
+        if f.p is None and f.verdict == "unclear"
+    )
+    assert (astray.column, astray.why) == ("ratio", "no value of retrain")
     moved = kept(["di", "retrain"], BEFORE, Plan({"ratio": 0.3}))  # the gold moved as far
     assert told(found(moved, theirs)) == {}
     grown = [*kept(["di"], BEFORE), *change(kept(["retrain"], [1]), seed=7, grow_seed=0)]

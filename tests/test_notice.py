@@ -53,7 +53,7 @@ def test_the_exit_code_is_the_gravest_verdict(verdicts: tuple[Verdict, ...], cod
 
 
 def test_text_is_a_short_table_gravest_first_without_what_is_the_same() -> None:
-    *table, empty, lone, last = notice.write(FOUND, Gate(), "text").splitlines()
+    *table, empty, lone, unclear, last = notice.write(FOUND, Gate(), "text").splitlines()
     assert [line.split("  ")[0] for line in table] == [
         "verdict", "worse", "broken", "not comparable", "unclear", "better", "new",
     ]  # fmt: skip
@@ -61,6 +61,9 @@ def test_text_is_a_short_table_gravest_first_without_what_is_the_same() -> None:
     assert "<.0001" in table[5]
     assert empty == ""
     assert lone == "one seed, so only items can tell: di on builtin/nano"
+    assert unclear.startswith(
+        "unclear: beyond the tolerance, but seeds and items do that by chance"
+    )
     assert last == f"{count(FOUND)} (tolerance 0.05, alpha 0.05)"
     assert count(FOUND) == (
         "1 same, 1 better, 1 unclear, 1 worse, 1 not comparable, 1 new, 1 holds, 1 broken"
