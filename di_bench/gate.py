@@ -7,7 +7,7 @@ tolerance is not tested and counts as a p-value of 1: no more false alarms, and 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import isinf
+from math import isinf, isnan
 from statistics import fmean
 
 from di_bench.gatefile import Gate
@@ -107,9 +107,11 @@ def _judged(found: list[Finding | _Comparison], alpha: float) -> Iterator[Findin
             yield one.finding
             continue
         p = bad if one.harm > 0 else good
-        verdict: Verdict = "unclear" if p > alpha else "worse" if one.harm > 0 else "better"
-        known = one.finding.difference is not None
-        yield replace(one.finding, verdict=verdict, p=p if known else None)
+        verdict: Verdict = "worse" if one.harm > 0 else "better"
+        told = one.finding.difference is not None and not isnan(p)  # scores too large to square
+        yield replace(
+            one.finding, verdict=verdict if p <= alpha else "unclear", p=p if told else None
+        )
 
 
 def _row(pair: _Pair, gate: Gate) -> Iterator[Finding | _Comparison]:
@@ -201,7 +203,7 @@ def _other_items(pair: _Pair, column: str) -> str:
     kept = (*pair.mine.kept, *pair.theirs.kept)
     rooms = [one.room(column) for one in kept if one.value(column) is not None]
     known, most = max(known for known, _ in rooms), min(most for _, most in rooms)
-    return f"of {most} items and of {known}" if known > most else ""
+    return f"of {most:g} items and of {known}" if known > most else ""
 
 
 def _near_gold(pair: _Pair, column: str, gate: Gate) -> Finding | _Comparison:

@@ -41,10 +41,11 @@ class Kept:
         value = self.record.scores.get(column)
         return value if value is not None and math.isfinite(value) else None
 
-    def room(self, column: str) -> tuple[int, int]:
+    def room(self, column: str) -> tuple[int, float]:
         """How many items a score is of, and how many it may be of: some answers have no value."""
         known = len(self.items.get(column, ()))
-        return known, known + int(self.record.parts.get(column, {}).get("left_out", 0))
+        left_out = self.record.parts.get(column, {}).get("left_out", 0.0)
+        return known, known + (left_out if math.isfinite(left_out) else 0.0)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from di_bench.gate import check
@@ -158,6 +159,8 @@ def test_columns_that_do_not_compare_are_said_and_the_others_judged() -> None:
     }
     explained = change([fewer], parts={"accuracy": {"left_out": 31.0}})
     assert "di accuracy" not in told(found([*explained, *theirs[1:]], theirs))
+    odd = change([fewer], parts={"accuracy": {"left_out": float("nan")}})
+    assert told(found([*odd, *theirs[1:]], theirs))["di accuracy"] == "not comparable"
     lacking: dict[str, Any] = {"better": {k: v for k, v in record.better.items() if k != "kept"}}
     less = [f.why for f in found(change(theirs, **lacking), theirs) if f.column == "kept"]
     assert set(less) == {"not scored with every seed of both sides"}
@@ -178,6 +181,12 @@ def test_a_seed_without_a_finite_score_makes_a_column_incomparable(score: float 
     assert (same.verdict, same.candidate) == ("same", theirs[1].record.scores["quality"])
     both = change(theirs, scores=theirs[0].record.scores | {"quality": score})
     assert "quality" not in {f.column for f in found(both, both)}
+
+
+def test_scores_too_large_to_square_are_unclear() -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        one = found(steady("lower", 1e300, 3e300), steady("lower", 1e299, 2e299))[0]
+    assert (one.verdict, one.p) == ("unclear", None)
 
 
 def test_a_missing_seed_does_not_compare_and_more_or_other_seeds_do() -> None:

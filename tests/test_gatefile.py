@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from di_bench.errors import GateError
+from di_bench.gate import check
 from di_bench.gatefile import Gate, check_names, read_gate
-from di_bench.side import Side
+from di_bench.side import Side, load
 from tests.planted import kept
 from tests.toy import line
+
+ROOT = Path(__file__).parents[1]
 
 
 def said(path: Path, text: str) -> str:
@@ -60,6 +63,20 @@ def said(path: Path, text: str) -> str:
 )
 def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, wanted: str) -> None:
     assert said(tmp_path / "gate.yaml", text).startswith(wanted)
+
+
+def test_the_example_of_the_readme_is_a_gate_for_the_committed_results(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = next(block for block in readme.split("```") if block.startswith("yaml\ntolerance"))
+    path = tmp_path / "gate.yaml"
+    path.write_text(text.removeprefix("yaml\n"), encoding="utf-8")
+    side = load(ROOT / "results" / "tofu" / "text")
+    gate = read_gate(path)
+    check_names(gate, path, [side])
+    found = check(side, side, gate)
+    assert {f.verdict for f in found if not f.claim} == {"same"}
+    assert len({f.claim for f in found if f.claim}) == 4
+    assert not any(f.column == "loss_auc" or f.method in ("ga", "kl") for f in found)
 
 
 def test_nothing_must_be_said_and_the_command_line_comes_first(tmp_path: Path) -> None:
