@@ -147,3 +147,7 @@ def test_claims_are_judged_and_a_new_method_meets_them_alone(desk: Desk) -> None
     unmet = desk.check(side, "--gate", desk.gate("require:\n  npo: [kept >= 0.99 of none]\n"))
     assert (unmet.exit_code, "1 broken" in unmet.output) == (1, True)
     assert "kept >= 0.99 of none" in unmet.output
+    alone = desk.side("alone", BEFORE, methods=("none", "retrain", "npo"))
+    assert desk.check(alone).exit_code == 2  # di is missing
+    new = desk.check(alone, "--method", "npo", "--gate", desk.gate("require: {npo: [kept > 0.1]}"))
+    assert (new.exit_code, "1 new, 1 holds" in new.output) == (0, True)
