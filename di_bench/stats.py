@@ -6,18 +6,13 @@ hold and how often a difference is a false alarm is measured by `benchmarks/cove
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
-Floats = NDArray[np.float64]
-
-ROUNDING = 1e-12
-"""A difference below so small a part of the scores is the last digits of a sum, not a finding."""
+from di_bench.spread import Floats, alone, crossed, welch
 
 
 @dataclass(frozen=True)
@@ -54,25 +49,6 @@ class Difference:
     p: float
     df: float
     how: Literal["paired", "paired seeds", "welch", "items"]
-
-
-class Spread(NamedTuple):
-    """Means with the variance of each and its degrees of freedom, of any shape."""
-
-    mean: Floats
-    variance: Floats
-    df: Floats
-
-    def bounds(self, level: float) -> tuple[Floats, Floats]:
-        """The ends of the intervals."""
-        half = stdtrit(self.df, (1 + level) / 2) * np.sqrt(self.variance)
-        return self.mean - half, self.mean + half
-
-    def p(self, scale: Floats | float) -> Floats:
-        """Two-sided p-values of a mean of zero, which is known to about `ROUNDING * scale`."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = 2 * stdtr(self.df, -np.abs(self.mean) / np.sqrt(self.variance))
-        return np.where(np.abs(self.mean) <= ROUNDING * np.abs(scale), 1.0, found)
 
 
 def sample(
@@ -122,7 +98,10 @@ def of_sums(
 
 
 def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
-    """The interval of a mean; none where there is one seed and no items, or nothing at all."""
+    """The interval of a mean; none where there is one seed and no items, or nothing at all.
+
+    Nor is there one of numbers whose squares are beyond what a float holds.
+    """
     if not sample.seeds:
         return None
     how: Literal["crossed", "seeds", "items"]
@@ -135,15 +114,20 @@ def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
     else:
         return None
     low, high = spread.bounds(level)
+    if not np.isfinite(low):
+        return None
     return Estimate(float(sample.scores.mean()), float(low), float(high), float(spread.df), how)
 
 
 def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
     """`a` less `b`; none where neither seeds nor items can tell.
 
-    Samples of the same seeds are paired, by items too where both have them. Other seeds are other
+    Seeds that both have are paired, by items too where both have those. Other seeds are other
     draws: then the means of seeds are compared (Welch). A single seed leaves the items alone.
     """
+    both = {*a.seeds} & {*b.seeds}
+    if len(both) > 1:
+        a, b = _of_seeds(a, both), _of_seeds(b, both)
     if not a.seeds or not b.seeds:
         return None
     how: Literal["paired", "paired seeds", "welch", "items"]
@@ -159,6 +143,8 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
     else:
         how, spread = "paired", crossed(tables[0] - tables[1])
     low, high = spread.bounds(level)
+    if not np.isfinite(low):
+        return None
     p = spread.p(max(np.abs(a.scores).max(), np.abs(b.scores).max()))
     mean = float(a.scores.mean() - b.scores.mean())
     return Difference(mean, float(low), float(high), float(p), float(spread.df), how)
@@ -175,57 +161,13 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def crossed(table: Floats) -> Spread:
-    """Of (..., S, G) values, seeds by units: the mean when both are draws.
-
-    Var = (MS_seed + MS_item - MS_residual) / (S G), with Satterthwaite's degrees of freedom. Where
-    neither seeds nor items matter that may fall below zero: it is at least the smaller of MS_seed
-    and MS_item (the larger, where coarse values leave nothing of the smaller), and the degrees of
-    freedom are at least those of the smaller side.
-    """
-    seeds, units = table.shape[-2:]
-    mean = table.mean((-2, -1))
-    centred = table - mean[..., None, None]
-    by_seed, by_unit = centred.mean(-1), centred.mean(-2)
-    left = centred - by_seed[..., None] - by_unit[..., None, :]
-    free = (seeds - 1, units - 1, (seeds - 1) * (units - 1))
-    squares = (
-        units * (by_seed**2).sum(-1) / free[0],
-        seeds * (by_unit**2).sum(-1) / free[1],
-        (left**2).sum((-2, -1)) / free[2],
-    )
-    return combined(mean, squares, free)
-
-
-def combined(mean: Floats, squares: tuple[Floats, Floats, Floats], free: Sequence[int]) -> Spread:
-    """From the mean squares of seeds, units and residual, and their degrees of freedom."""
-    by_seed, by_unit, left = squares
-    least = np.minimum(by_seed, by_unit)
-    least = np.where(least > ROUNDING * left, least, np.maximum(by_seed, by_unit))
-    whole = np.maximum(by_seed + by_unit - left, least)
-    doubt = sum((square**2 / of for square, of in zip(squares, free, strict=True)), np.zeros(()))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(doubt > 0, whole**2 / doubt, 0.0)
-    cells = (free[0] + 1) * (free[1] + 1)
-    return Spread(mean, whole / cells, np.maximum(df, min(free)))
-
-
-def alone(values: Floats) -> Spread:
-    """Of (..., N) values with one thing to draw: Student's t."""
-    count = values.shape[-1]
-    variance = values.var(-1, ddof=1) / count
-    return Spread(values.mean(-1), variance, np.full_like(variance, count - 1))
-
-
-def welch(a: Floats, b: Floats) -> Spread:
-    """The difference of the means of (..., N) and (..., M) values that do not pair."""
-    free = (a.shape[-1] - 1, b.shape[-1] - 1)
-    parts = a.var(-1, ddof=1) / a.shape[-1], b.var(-1, ddof=1) / b.shape[-1]
-    whole = parts[0] + parts[1]
-    doubt = parts[0] ** 2 / free[0] + parts[1] ** 2 / free[1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(doubt > 0, whole**2 / doubt, min(free))
-    return Spread(a.mean(-1) - b.mean(-1), whole, df)
+def _of_seeds(sample: Sample, seeds: Set[int]) -> Sample:
+    """Some seeds of a sample."""
+    if len(seeds) == len(sample.seeds):
+        return sample
+    at = [place for place, seed in enumerate(sample.seeds) if seed in seeds]
+    items = None if sample.items is None else sample.items[at]
+    return Sample(tuple(sample.seeds[n] for n in at), sample.scores[at], sample.units, items)
 
 
 def _aligned(a: Sample, b: Sample) -> tuple[Floats, Floats] | None:

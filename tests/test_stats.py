@@ -35,7 +35,7 @@ def scores(values: Sequence[float], seeds: Sequence[int] = ()) -> Sample:
 def test_seeds_and_items_are_crossed() -> None:
     found = interval(of(TABLE))
     assert found is not None
-    variance, df = 20 / 6, 20**2 / (6**2 / 1 + 14**2 / 2)
+    variance, df = 20 / 6, 1 / (6 / 20 / 1 + 14 / 20 / 2)
     half = scipy.t.ppf(0.975, df) * math.sqrt(variance)
     assert (found.how, found.mean) == ("crossed", 4.0)
     assert found.df == pytest.approx(df)
@@ -43,25 +43,25 @@ def test_seeds_and_items_are_crossed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "variance"),
+    ("table", "variance", "df"),
     [
         # means of seeds 2 and 3, of items 2 and 3: MS_seed = MS_item = MS_residual = 1
-        ([[2.0, 2.0], [2.0, 4.0]], 1 / 4),
+        ([[2.0, 2.0], [2.0, 4.0]], 1 / 4, 1),
         # MS_seed = 1, MS_item = 4, MS_residual = 9: less than nothing, so the smaller, 1
-        ([[0.0, 5.0], [2.0, 1.0]], 1 / 4),
+        ([[0.0, 5.0], [2.0, 1.0]], 1 / 4, 1),
         # means of seeds 2 and 3, of items 2.5 and 2.5: MS_item = 0, MS_residual = 4, so 1
-        ([[1.0, 3.0], [4.0, 2.0]], 1 / 4),
-        # 1/4 in both seeds, never of the same item: MS_seed = 0, MS_item = MS_residual / 3 = 1/6
-        ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], 1 / 6 / 8),
+        ([[1.0, 3.0], [4.0, 2.0]], 1 / 4, 1),
+        # 1/4 in both seeds, never of the same item: MS_seed = 0, MS_item = 1/6, MS_residual = 1/3
+        ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], 1 / 6 / 8, 3),
     ],
 )
 def test_a_variance_that_is_no_more_than_noise_does_not_vanish(
-    table: list[list[float]], variance: float
+    table: list[list[float]], variance: float, df: int
 ) -> None:
     found = interval(of(table))
     assert found is not None
-    assert found.df == pytest.approx(1, rel=0.2)
-    half = scipy.t.ppf(0.975, found.df) * math.sqrt(variance)
+    assert found.df == pytest.approx(df)
+    half = scipy.t.ppf(0.975, df) * math.sqrt(variance)
     assert found.high - found.mean == pytest.approx(half)
 
 
@@ -193,6 +193,18 @@ def test_other_seeds_are_welchs_test() -> None:
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
 
 
+def test_seeds_that_only_one_side_has_do_not_end_the_pairing() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(2, 4, 6))
+    found = difference(of(a.tolist()), of(b[:3].tolist()))
+    assert found == difference(of(a[:3].tolist()), of(b[:3].tolist()))
+    assert found is not None
+    assert found.how == "paired"
+    apart = difference(of(a[:2].tolist()), of(b.tolist(), [1, 2, 3, 4]))
+    assert apart is not None
+    assert apart.how == "welch"
+
+
 def test_one_seed_each_is_a_paired_t_over_items() -> None:
     a, b = [1.0, 2.0, 6.0], [1.5, 1.0, 7.5]
     found, theirs = difference(of([a]), of([b], [4])), scipy.ttest_rel(a, b)
@@ -242,6 +254,14 @@ def test_the_last_digits_of_a_sum_are_no_finding() -> None:
     found = difference(scores([0.3] * 3), scores([0.1 + 0.2] * 3))
     assert found is not None
     assert found.p == 1
+
+
+def test_numbers_too_large_to_square_have_no_interval() -> None:
+    vast = scores([1e200, 3e200])
+    assert interval(vast) is None
+    assert difference(vast, scores([1.0, 2.0])) is None
+    assert difference(vast, scores([1.0, 2.0], [2, 3])) is None
+    assert interval(of([[1e200, 2e200], [3e200, 1e200]])) is None
 
 
 @pytest.mark.parametrize(
