@@ -37,6 +37,13 @@ def other(seeds: int, pairs: str) -> tuple[range, Plan]:
     return range(seeds), Plan(draw=1)
 
 
+def new(seeds: Iterable[int], plan: Plan, world: int) -> list[Kept]:
+    """A version of `di` whose keys are others, as a changed method's are."""
+    keys = {"weights": "new", "scores": "new"}
+    rows = kept(["di"], seeds, plan, world)
+    return [Kept(one.record.model_copy(update={"keys": keys}), one.items) for one in rows]
+
+
 def false_alarms(worlds: int) -> None:
     """Of whole checks in which nothing is worse but luck."""
     print(f"equal methods, {worlds} checks: share of checks that call something worse")
@@ -58,27 +65,32 @@ def power(worlds: int) -> None:
     print(f"\na planted regression, {worlds} checks of each size: share that is found")
     print(f"{'seeds':<6} {'candidate':<27} {'rows':<5} {'column':<9}", end="")
     print("".join(f"{size:>7}" for size in SIZES))
-    rows = [f"m{number}" for number in range(BOARD)]
-    still = [one for row in rows for one in _named(row, kept(["npo"], range(3)))]
     for seeds, pairs, board in product(
         (3, 5), ("other seeds", "the same seeds, drawn again"), (False, True)
     ):
-        beside = still if board else []
+        again, luck = other(seeds, pairs)
+        before, after = (still(range(seeds)), still(again)) if board else ([], [])
         found = {(column, size): 0 for column in COLUMNS for size in SIZES}
         for size, world in product(SIZES, range(worlds)):
-            again, luck = other(seeds, pairs)
             plan = Plan({"accuracy": size, "quality": -size}, draw=luck.draw)
-            mine = [*kept(["retrain"], again, luck, world), *kept(["di"], again, plan, world)]
+            mine = [*kept(["retrain"], again, luck, world), *new(again, plan, world)]
             theirs = kept(METHODS, range(seeds), world=world)
-            for column in worse([*mine, *beside], [*theirs, *beside], Gate()) & {*COLUMNS}:
+            for column in worse([*mine, *after], [*theirs, *before], Gate()) & {*COLUMNS}:
                 found[column, size] += 1
         for column in COLUMNS:
             shares = "".join(f"{found[column, size] / worlds:>7.0%}" for size in SIZES)
-            print(f"{seeds:<6} {pairs:<27} {len(beside) // 3 + 2:<5} {column:<9}{shares}")
+            print(f"{seeds:<6} {pairs:<27} {BOARD * board + 2:<5} {column:<9}{shares}")
 
 
-def _named(method: str, rows: list[Kept]) -> list[Kept]:
-    return [Kept(one.record.model_copy(update={"method": method}), one.items) for one in rows]
+def still(seeds: Iterable[int]) -> list[Kept]:
+    """Rows that are where they were, under these seeds."""
+    seeds = list(seeds)
+    rows = list(zip(seeds, kept(["npo"], range(len(seeds))), strict=True))
+    return [
+        Kept(one.record.model_copy(update={"method": f"m{row}", "seed": seed}), one.items)
+        for row in range(BOARD)
+        for seed, one in rows
+    ]
 
 
 if __name__ == "__main__":

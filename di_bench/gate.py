@@ -1,61 +1,20 @@
 """The regression gate: whether a candidate is worse than a reference, where they compare at all.
 
-Worse takes both an effect beyond the tolerance and significance. The test is one-sided, paired
-where seeds match, and adjusted for all comparisons of the check (Holm). What is within the
-tolerance is not tested and counts as a p-value of 1: no more false alarms, and a quick check.
+Rows compare when corpus, model, setup and seeds allow it, columns when formula and items do.
+Whatever does not is said and not judged; a gap that both sides have is no difference.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import isinf, isnan
+from math import isinf
 from statistics import fmean
 
+from di_bench.comparison import Comparison, Move, judged
 from di_bench.gatefile import Gate
 from di_bench.method import RETRAIN
 from di_bench.side import Row, Side
-from di_bench.stats import Difference, difference, holm, sample
+from di_bench.stats import difference, sample
 from di_bench.verdict import Finding, Verdict
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """A column that compares; its verdict waits for all others."""
-
-    finding: Finding
-    harm: float
-    """How far it moved to its bad side."""
-    beyond: bool
-
-    def p(self, side: int) -> float:
-        """One-sided, of having moved to the bad side (1) or to the good one (-1) by chance."""
-        found = self.finding.difference
-        if found is None:
-            return 1.0
-        return found.p / 2 if self.harm * side > 0 else 1 - found.p / 2
-
-
-@dataclass(frozen=True)
-class _Move:
-    """Where a column was and is, and how far it may move."""
-
-    finding: Finding
-    reference: float
-    candidate: float
-    room: float
-
-    def tested(self, bad: int, test: Callable[[], Difference | None]) -> _Comparison:
-        """Tested only where it is beyond its room; up is bad (1), or down is (-1)."""
-        moved = self.candidate - self.reference
-        beyond = abs(moved) > self.room
-        found = test() if beyond else None
-        finding = replace(
-            self.finding, reference=self.reference, candidate=self.candidate, difference=found
-        )
-        if beyond and found is None and finding.lone:
-            finding = replace(finding, why=_and(finding.why, "a single seed and no items to tell"))
-        elif found and found.how == "items":
-            finding = replace(finding, why=_and(finding.why, "a single seed: its items alone"))
-        return _Comparison(finding, bad * moved, beyond)
 
 
 @dataclass(frozen=True)
@@ -68,7 +27,8 @@ class _Pair:
 
     def said(self, verdict: Verdict, column: str = "", why: str = "") -> Finding:
         lone = min(len(self.mine.seeds), len(self.theirs.seeds)) == 1
-        return Finding(*self.theirs.key, column, verdict, why=why, lone=lone)
+        again = self.mine.runs == self.theirs.runs
+        return Finding(*self.theirs.key, column, verdict, why=why, lone=lone, again=again)
 
 
 def check(candidate: Side, reference: Side, gate: Gate) -> list[Finding]:
@@ -76,7 +36,7 @@ def check(candidate: Side, reference: Side, gate: Gate) -> list[Finding]:
 
     In the order of the reference; rows that only the candidate has, and claims, come after.
     """
-    found: list[Finding | _Comparison] = []
+    found: list[Finding | Comparison] = []
     for key, theirs in reference.rows.items():
         if not gate.judges(theirs):
             continue
@@ -92,29 +52,10 @@ def check(candidate: Side, reference: Side, gate: Gate) -> list[Finding]:
         if key not in reference.rows:
             found.append(Finding(*key, "", "new", why=_unfinished(mine)))
         claimed += [claim.judge(candidate, mine) for claim in gate.claims(mine)]
-    return [*_judged(found, gate.alpha), *claimed]
+    return [*judged(found, gate.alpha), *claimed]
 
 
-def _judged(found: list[Finding | _Comparison], alpha: float) -> Iterator[Finding]:
-    comparisons = [one for one in found if isinstance(one, _Comparison)]
-    worse, better = (iter(holm([one.p(side) for one in comparisons])) for side in (1, -1))
-    for one in found:
-        if isinstance(one, Finding):
-            yield one
-            continue
-        bad, good = next(worse), next(better)
-        if not one.beyond:
-            yield one.finding
-            continue
-        p = bad if one.harm > 0 else good
-        verdict: Verdict = "worse" if one.harm > 0 else "better"
-        told = one.finding.difference is not None and not isnan(p)  # scores too large to square
-        yield replace(
-            one.finding, verdict=verdict if p <= alpha else "unclear", p=p if told else None
-        )
-
-
-def _row(pair: _Pair, gate: Gate) -> Iterator[Finding | _Comparison]:
+def _row(pair: _Pair, gate: Gate) -> Iterator[Finding | Comparison]:
     if why := _unlike(pair.mine, pair.theirs):
         yield pair.said("not comparable", why=why)
         return
@@ -156,7 +97,7 @@ def _unlike(mine: Row, theirs: Row) -> str:
     return "; ".join(why)
 
 
-def _column(pair: _Pair, column: str, better: str, gate: Gate) -> Iterator[Finding | _Comparison]:
+def _column(pair: _Pair, column: str, better: str, gate: Gate) -> Iterator[Finding | Comparison]:
     mine, theirs = pair.mine, pair.theirs
     if why := _other_formula(pair, column, better):
         yield pair.said("not comparable", column, why)
@@ -166,7 +107,7 @@ def _column(pair: _Pair, column: str, better: str, gate: Gate) -> Iterator[Findi
         yield pair.said("not comparable", column, why)
     elif better != "gold":
         before, after = (fmean(row.scores(column).values()) for row in (theirs, mine))
-        moved = _Move(pair.said("same", column), before, after, gate.room(column, before))
+        moved = Move(pair.said("same", column), before, after, gate.room(column, before))
         bad = 1 if better == "lower" else -1
         yield moved.tested(bad, lambda: difference(mine.sample(column), theirs.sample(column)))
     elif theirs.first.method != RETRAIN:  # it is the gold
@@ -206,28 +147,24 @@ def _other_items(pair: _Pair, column: str) -> str:
     return f"of {most:g} items and of {known}" if known > most else ""
 
 
-def _near_gold(pair: _Pair, column: str, gate: Gate) -> Finding | _Comparison:
+def _near_gold(pair: _Pair, column: str, gate: Gate) -> Finding | Comparison:
     """Of the distances to the retrain row of the same side, which tell no more than their seeds."""
     rows = (pair.mine, pair.theirs)
     ours, others = (row.distances(column, gold) for row, gold in zip(rows, pair.golds, strict=True))
     after, before = (fmean(row.scores(column).values()) for row in rows)
     room = gate.room(column, before)
     if not ours and not others:
-        moved = _Move(pair.said("same", column, f"no value of {RETRAIN}"), before, after, room)
+        moved = Move(pair.said("same", column, f"no value of {RETRAIN}"), before, after, room)
         return moved.tested(1, lambda: None)
     if not ours or not others:
         side = "reference" if ours else "candidate"
         return pair.said("not comparable", column, f"no value of {RETRAIN} in the {side}")
     said = pair.said("same", column, f"distance to {RETRAIN}")
-    moved = _Move(said, fmean(others.values()), fmean(ours.values()), room)
+    moved = Move(said, fmean(others.values()), fmean(ours.values()), room)
     return moved.tested(1, lambda: difference(sample(ours, {}), sample(others, {})))
-
-
-def _and(*said: str) -> str:
-    return "; ".join(filter(None, said))
 
 
 def _unfinished(row: Row) -> str:
     """What went wrong in a row that has nothing to be compared with."""
     wrong = [one.record for one in row.kept if one.record.status != "done"]
-    return _and(*(f"seed {record.seed} {record.status}" for record in wrong))
+    return "; ".join(f"seed {record.seed} {record.status}" for record in wrong)

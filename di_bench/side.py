@@ -70,6 +70,11 @@ class Row:
         return tuple(one.record.seed for one in self.kept)
 
     @property
+    def runs(self) -> set[tuple[int, str]]:
+        """Seeds and keys: equal where nothing that scores depend on has changed."""
+        return {(one.record.seed, one.record.keys.get("scores", "")) for one in self.kept}
+
+    @property
     def names(self) -> set[str]:
         """What a user may call it."""
         return {self.first.method, self.first.row, self.first.cell}

@@ -32,6 +32,8 @@ class Finding:
     why: str = ""
     lone: bool = False
     """One side has a single seed."""
+    again: bool = False
+    """Both sides are the same runs, by the keys of their scores."""
 
     @property
     def what(self) -> str:

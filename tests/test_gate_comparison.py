@@ -91,6 +91,10 @@ def test_all_comparisons_of_a_check_share_its_alpha() -> None:
     assert among.p == pytest.approx(42 * alone.p)
     assert alone.difference is not None
     assert alone.p == pytest.approx(alone.difference.p / 2)
+    changed = [*change(mine[:3], keys={"weights": "v", "scores": "t"}), *mine[3:]]
+    apart = found([*changed, *crowd], [*theirs, *crowd])[0]  # rows that stand still do not dull it
+    assert (apart.verdict, apart.again, among.again) == ("worse", False, True)
+    assert apart.p == pytest.approx(2 * alone.p)
 
 
 def test_a_column_may_have_a_tolerance_of_its_own_or_be_left_out() -> None:
