@@ -245,7 +245,7 @@ def check(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Only this method's rows; may be repeated. Fewer rows, sharper tests."),
+        typer.Option(help="Only this method's rows; may be repeated."),
     ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(help="Not this method's rows; may be repeated.")

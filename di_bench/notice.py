@@ -75,7 +75,7 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
     if any(finding.verdict == "unclear" for finding in findings):
         notes.append(
             "unclear: beyond the tolerance, but seeds and items do that by chance; more seeds, or "
-            "fewer rows at a time (--method), tell more"
+            "fewer rows (--method), tell more"
         )
     return [line(text) for text in (*notes, said)]
 
