@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from di_bench.finding import Finding, Verdict
 from di_bench.side import Row, Side
 from di_bench.stats import interval
-from di_bench.verdict import Finding, Verdict
 
 SIGNS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,

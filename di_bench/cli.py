@@ -265,10 +265,10 @@ def check(
     Worse is beyond the tolerance and significant, adjusted for all comparisons of the check.
     """
     from di_bench import notice, side
+    from di_bench.finding import exit_code
     from di_bench.gate import check as compared
     from di_bench.gatefile import check_names, read_gate
     from di_bench.store import whole
-    from di_bench.verdict import exit_code
 
     with plain_errors():
         asked = read_gate(gate, tolerance, method or (), leave_out or ())

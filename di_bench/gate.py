@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from math import isinf
 from statistics import fmean
 
-from di_bench.comparison import Comparison, Move, judged
+from di_bench.finding import Finding, Verdict
 from di_bench.gatefile import Gate
 from di_bench.method import RETRAIN
+from di_bench.regression import Comparison, Move, judged
 from di_bench.side import Row, Side
 from di_bench.stats import difference, sample
-from di_bench.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from di_bench.errors import StoreError
 from di_bench.escape import command, line, markdown, parameter
+from di_bench.finding import QUIET, Finding, count, ordered
 from di_bench.gatefile import Gate
-from di_bench.verdict import QUIET, Finding, count, ordered
 
 Format = Literal["text", "md", "junit", "github"]
 HEADER = (

@@ -9,9 +9,9 @@ import pytest
 
 from di_bench import notice
 from di_bench.errors import StoreError
+from di_bench.finding import Finding, Verdict, count, exit_code
 from di_bench.gatefile import Gate
 from di_bench.stats import Difference
-from di_bench.verdict import Finding, Verdict, count, exit_code
 from tests.planted import AFTER, Desk, Plan
 
 EVIL = "di\n::error::pwned%0A\r<b>&\"']]>|`*_\x1b[31m\x00\ud800##[set-env]--,:"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from di_bench.finding import Finding
 from di_bench.gate import check
 from di_bench.gatefile import Gate
 from di_bench.side import Kept, Side
-from di_bench.verdict import Finding
 from tests import toy
 from tests.planted import AFTER, BEFORE, Plan, kept
 

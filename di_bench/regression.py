@@ -9,8 +9,8 @@ tolerance is not tested and counts as a p-value of 1: no more false alarms, and 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from di_bench.finding import Finding, Verdict
 from di_bench.stats import Difference, holm
-from di_bench.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True)
