@@ -33,6 +33,10 @@ class StoreError(DiBenchError):
     """A record or a cache entry cannot be read or written."""
 
 
+class GateError(DiBenchError):
+    """A gate file is missing, unreadable, or demands something impossible."""
+
+
 class DivergedError(DiBenchError):
     """Training left the finite numbers. That is a finding about the method, so it is recorded."""
 

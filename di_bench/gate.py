@@ -1,142 +1,170 @@
-"""The regression gate: whether a candidate is worse than a reference, where they compare at all."""
+"""The regression gate: whether a candidate is worse than a reference, where they compare at all.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean, stdev
-from typing import Literal
+Rows compare when corpus, model, setup and seeds allow it, columns when formula and items do.
+Whatever does not is said and not judged; a gap that both sides have is no difference.
+"""
 
-from di_bench.errors import StoreError, nearest
-from di_bench.record import Record
-from di_bench.store import read_record, records_in
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import isinf
+from statistics import fmean
 
-Verdict = Literal["same", "better", "worse", "not comparable"]
+from di_bench.finding import Finding, Verdict
+from di_bench.gatefile import Gate
+from di_bench.method import RETRAIN
+from di_bench.regression import Comparison, Move, judged
+from di_bench.side import Row, Side
+from di_bench.stats import difference, sample
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One column of one method on one model."""
+class _Pair:
+    """A row on both sides, each with its gold."""
 
-    model: str
-    method: str
-    column: str
-    reference: float | None
-    candidate: float | None
-    verdict: Verdict
-    why: str = ""
+    mine: Row
+    theirs: Row
+    golds: tuple[Row | None, Row | None]
 
-
-def load(place: Path) -> list[Record]:
-    """The records of a results folder, or one record. Raises StoreError when there are none."""
-    found = [read_record(place)] if place.is_file() else records_in(place)
-    if not found:
-        raise StoreError(f"{place}: holds no records; name a folder such as results/tofu/default")
-    return found
+    def said(self, verdict: Verdict, column: str = "", why: str = "") -> Finding:
+        lone = min(len(self.mine.seeds), len(self.theirs.seeds)) == 1
+        again = self.mine.runs == self.theirs.runs
+        return Finding(*self.theirs.key, column, verdict, why=why, lone=lone, again=again)
 
 
-def check(
-    candidate: Iterable[Record],
-    reference: Iterable[Record],
-    tolerance: float,
-    leave_out: Collection[str] = (),
-) -> list[Finding]:
-    """Every column of every row of the reference, but for some methods, against the candidate.
+def check(candidate: Side, reference: Side, gate: Gate) -> list[Finding]:
+    """Every column of every row of the reference against the candidate, and the gate's claims.
 
-    Worse is beyond `tolerance` (absolute up to 1, relative above it) and twice the standard
-    deviation of the reference's own seeds, in the column's bad direction. Columns without a
-    direction (nearer to gold) are worse when they move that far either way. Raises StoreError for
-    a method to leave out that the reference does not have.
+    In the order of the reference; rows that only the candidate has, and claims, come after.
     """
-    mine, rows = _rows(candidate), _rows(reference)
-    methods = {records[0].method for records in rows.values()}
-    if unknown := set(leave_out) - methods:
-        name = min(unknown)
-        raise StoreError(f"the reference has no {name!r} to leave out; {nearest(name, methods)}")
-    findings = []
-    for key, theirs in rows.items():
-        if theirs[0].method in leave_out:
+    found: list[Finding | Comparison] = []
+    for key, theirs in reference.rows.items():
+        if not gate.judges(theirs):
             continue
-        if key not in mine:
-            findings.append(
-                Finding(*key, "", None, None, "not comparable", "missing in the candidate")
-            )
+        if (mine := candidate.rows.get(key)) is None:
+            found.append(Finding(*key, "", "not comparable", why="missing in the candidate"))
             continue
-        findings += _compare(key, mine[key], theirs, tolerance)
-    return findings
-
-
-def lines(findings: Sequence[Finding], tolerance: float, leave_out: Collection[str]) -> list[str]:
-    """What is not the same, one on a line, and the count of each verdict."""
-    said = []
-    for f in findings:
-        if f.verdict != "same":
-            known = f.candidate is not None and f.reference is not None
-            numbers = f"{f.reference:.4g} -> {f.candidate:.4g}" if known else ""
-            parts = (f.verdict, f.model, f.method, f.column, numbers, f.why)
-            said.append("  ".join(filter(None, parts)))
-    verdicts: tuple[Verdict, ...] = ("same", "better", "worse", "not comparable")
-    counts = [f"{sum(f.verdict == v for f in findings)} {v}" for v in verdicts]
-    left = f"; left out: {', '.join(leave_out)}" if leave_out else ""
-    return [*said, f"{', '.join(counts)} (tolerance {tolerance:g}){left}"]
-
-
-def exit_code(findings: Iterable[Finding]) -> int:
-    """0 if nothing is worse, 1 if something is, 2 if something cannot be compared."""
-    found = {finding.verdict for finding in findings}
-    return 1 if "worse" in found else 2 if "not comparable" in found else 0
-
-
-def _rows(records: Iterable[Record]) -> Mapping[tuple[str, str], list[Record]]:
-    rows: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        rows.setdefault((record.model["name"], record.cell), []).append(record)
-    return rows
-
-
-def _compare(
-    key: tuple[str, str], mine: list[Record], theirs: list[Record], tolerance: float
-) -> list[Finding]:
-    if why := _differs(mine, theirs):
-        return [Finding(*key, "", None, None, "not comparable", why)]
-    findings = []
-    for column, better in theirs[0].better.items():
-        ours, others = _mean(mine, column), _mean(theirs, column)
-        if others is None and ours is None:
+        golds = candidate.other(mine, RETRAIN), reference.other(theirs, RETRAIN)
+        found += _row(_Pair(mine, theirs, golds), gate)
+    claimed = []
+    for key, mine in candidate.rows.items():
+        if not gate.judges(mine):
             continue
-        if ours is None or others is None:
-            side = "candidate" if ours is None else "reference"
-            findings.append(
-                Finding(*key, column, others, ours, "not comparable", f"no value in the {side}")
-            )
-            continue
-        room = tolerance * max(1.0, abs(others)) + 2 * _spread(theirs, column)
-        findings.append(Finding(*key, column, others, ours, _verdict(ours - others, better, room)))
-    return findings
+        if key not in reference.rows:
+            found.append(Finding(*key, "", "new", why=_unfinished(mine)))
+        claimed += [claim.judge(candidate, mine) for claim in gate.claims(mine)]
+    return [*judged(found, gate.alpha), *claimed]
 
 
-def _differs(mine: list[Record], theirs: list[Record]) -> str:
+def _row(pair: _Pair, gate: Gate) -> Iterator[Finding | Comparison]:
+    if why := _unlike(pair.mine, pair.theirs):
+        yield pair.said("not comparable", why=why)
+        return
+    lost, was = (
+        {one.record.seed for one in row.of("diverged")} for row in (pair.mine, pair.theirs)
+    )
+    fresh = sorted(lost & {*pair.theirs.seeds} - was)
+    if fresh or len(lost) * len(pair.theirs.seeds) > len(was) * len(pair.mine.seeds):
+        seeds = ", ".join(map(str, fresh or sorted(lost)))
+        yield pair.said("worse", why=f"diverged with seed {seeds}; the reference did not")
+        return
+    mine, theirs = pair.mine.of("done"), pair.theirs.of("done")
+    if lost or was:
+        verdict: Verdict = "better" if len(lost) < len(was) else "same"
+        yield pair.said(verdict, why=f"{len(lost)} of its seeds diverged, {len(was)} before")
+    if mine and theirs:
+        done = replace(pair, mine=Row(mine), theirs=Row(theirs))
+        for column, better in theirs[0].record.better.items():
+            if not isinf(gate.room(column, 1.0)):
+                yield from _column(done, column, better, gate)
+
+
+def _unlike(mine: Row, theirs: Row) -> str:
     """Why two rows cannot be compared; empty when they can."""
-    for name in ("corpus", "formulas", "setup", "status"):
-        if any(getattr(record, name) != getattr(theirs[0], name) for record in [*mine, *theirs]):
-            return f"another {name}"
-    ours, others = sorted(r.seed for r in mine), sorted(r.seed for r in theirs)
-    return "" if ours == others else f"seeds {ours}, not {others}"
+    records = [one.record for one in (*mine.kept, *theirs.kept)]
+    why = []
+    for name in ("corpus", "model"):
+        held: Mapping[str, object] = getattr(theirs.first, name)
+        others: list[Mapping[str, object]] = [getattr(record, name) for record in records]
+        keys = {key for one in others for key in {*one, *held} if one.get(key) != held.get(key)}
+        why += [f"another {name} ({', '.join(sorted(keys))})"] if keys else []
+    if any(record.setup != theirs.first.setup for record in records):
+        why.append("another setup: models are grown or asked otherwise")
+    for side, row in (("candidate", mine), ("reference", theirs)):
+        why += [f"seed {one.record.seed} failed in the {side}" for one in row.of("failed")]
+    if set(mine.seeds) < set(theirs.seeds):
+        missing = ", ".join(str(seed) for seed in theirs.seeds if seed not in mine.seeds)
+        why.append(f"seed {missing} is missing in the candidate (--seed compares some)")
+    return "; ".join(why)
 
 
-def _mean(records: list[Record], column: str) -> float | None:
-    values = [value for r in records if (value := r.scores.get(column)) is not None]
-    return fmean(values) if len(values) == len(records) else None
+def _column(pair: _Pair, column: str, better: str, gate: Gate) -> Iterator[Finding | Comparison]:
+    mine, theirs = pair.mine, pair.theirs
+    if why := _other_formula(pair, column, better):
+        yield pair.said("not comparable", column, why)
+    elif not any(one.value(column) is not None for one in (*mine.kept, *theirs.kept)):
+        return
+    elif why := _no_value(pair, column) or _other_items(pair, column):
+        yield pair.said("not comparable", column, why)
+    elif better != "gold":
+        before, after = (fmean(row.scores(column).values()) for row in (theirs, mine))
+        moved = Move(pair.said("same", column), before, after, gate.room(column, before))
+        bad = 1 if better == "lower" else -1
+        yield moved.tested(bad, lambda: difference(mine.sample(column), theirs.sample(column)))
+    elif theirs.first.method != RETRAIN:  # it is the gold
+        yield _near_gold(pair, column, gate)
 
 
-def _spread(records: list[Record], column: str) -> float:
-    """The standard deviation of a column over seeds; 0 of a single one."""
-    values = [value for r in records if (value := r.scores[column]) is not None]
-    return stdev(values) if len(values) > 1 else 0.0
+def _other_formula(pair: _Pair, column: str, better: str) -> str:
+    """Why the numbers of a column are of different things; empty when they are not."""
+    wanted = pair.theirs.first.formulas.get(column)
+    for record in (one.record for one in (*pair.mine.kept, *pair.theirs.kept)):
+        if column not in record.better:
+            return "not scored with every seed of both sides"
+        if (formula := record.formulas.get(column)) != wanted:
+            return f"formula {formula}, not {wanted}"
+        if record.better[column] != better:
+            return f"{record.better[column]} is better, not {better}"
+    return ""
 
 
-def _verdict(moved: float, better: str, room: float) -> Verdict:
-    if abs(moved) <= room:
-        return "same"
-    if better == "gold":
-        return "worse"
-    return "better" if (moved > 0) == (better == "higher") else "worse"
+def _no_value(pair: _Pair, column: str) -> str:
+    """Why the seeds that have a value differ: a mean over some of them is of something else."""
+    for side, row, other in (
+        ("candidate", pair.mine, pair.theirs),
+        ("reference", pair.theirs, pair.mine),
+    ):
+        if more := row.lacking(column) - other.lacking(column):
+            said = f"no value in the {side} with seed {', '.join(map(str, sorted(more)))}"
+            return ": ".join(filter(None, (said, row.gap(column))))
+    return ""
+
+
+def _other_items(pair: _Pair, column: str) -> str:
+    """Why the numbers of items differ, where answers without a value do not explain it."""
+    kept = (*pair.mine.kept, *pair.theirs.kept)
+    rooms = [one.room(column) for one in kept if one.value(column) is not None]
+    known, most = max(known for known, _ in rooms), min(most for _, most in rooms)
+    return f"of {most:g} items and of {known}" if known > most else ""
+
+
+def _near_gold(pair: _Pair, column: str, gate: Gate) -> Finding | Comparison:
+    """Of the distances to the retrain row of the same side, which tell no more than their seeds."""
+    rows = (pair.mine, pair.theirs)
+    ours, others = (row.distances(column, gold) for row, gold in zip(rows, pair.golds, strict=True))
+    after, before = (fmean(row.scores(column).values()) for row in rows)
+    room = gate.room(column, before)
+    if not ours and not others:
+        moved = Move(pair.said("same", column, f"no value of {RETRAIN}"), before, after, room)
+        return moved.tested(1, lambda: None)
+    if not ours or not others:
+        side = "reference" if ours else "candidate"
+        return pair.said("not comparable", column, f"no value of {RETRAIN} in the {side}")
+    said = pair.said("same", column, f"distance to {RETRAIN}")
+    moved = Move(said, fmean(others.values()), fmean(ours.values()), room)
+    return moved.tested(1, lambda: difference(sample(ours, {}), sample(others, {})))
+
+
+def _unfinished(row: Row) -> str:
+    """What went wrong in a row that has nothing to be compared with."""
+    wrong = [one.record for one in row.kept if one.record.status != "done"]
+    return "; ".join(f"seed {record.seed} {record.status}" for record in wrong)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from di_bench.axes import titled
 from di_bench.errors import StoreError, plain
+from di_bench.escape import markdown
 from di_bench.method import NONE, RETRAIN
 from di_bench.published import METHODS, METRICS, Figure, column, known, why_none
 from di_bench.record import Record
-from di_bench.render import aligned, markdown, tabled
+from di_bench.render import aligned, tabled
 from di_bench.suite import Suite
 
 CAVEAT = (

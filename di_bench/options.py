@@ -77,6 +77,15 @@ class Against(StrEnum):
     published = "published"
 
 
+class GateFormat(StrEnum):
+    """How the gate may say what it found."""
+
+    text = "text"
+    junit = "junit"
+    md = "md"
+    github = "github"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, numbers
 from di_bench.errors import StoreError, nearest, plain
+from di_bench.escape import markdown
 from di_bench.figure import figure
 from di_bench.headline import grouped, headline
 from di_bench.method import NONE, RETRAIN
@@ -116,13 +117,6 @@ def _ladder(board: Board) -> list[str]:
         ]
         lines += ["", f"### {markdown(title)}", "", *tabled(header, rows, 1)]
     return lines
-
-
-def markdown(text: str) -> str:
-    """Any text as Markdown that means nothing but itself, on one line."""
-    for mark in ("\\", "|", "<", "&", "*", "_", "[", "`", "~"):
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
 
 
 _TEX = {

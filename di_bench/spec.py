@@ -135,7 +135,7 @@ def parse(
     except ValidationError as wrong:
         first = min(wrong.errors(), key=lambda one: one["type"] != "extra_forbidden")
         place = _clean(first, tree)
-        spot = f"{path}:{line}" if (line := _line(path, place, layers)) else str(path)
+        spot = f"{path}:{line}" if (line := line_of(path, place, layers)) else str(path)
         where = ".".join(str(part) for part in place) or "the file"
         raise error(f"{spot}: {where}: {_complaint(model, first, place)}") from wrong
 
@@ -220,7 +220,7 @@ def _specs(kind: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - an annotation
     return [spec for part in get_args(kind) for spec in _specs(part)]
 
 
-def _line(path: Path, place: Place, layers: Sequence[Place]) -> int | None:
+def line_of(path: Path, place: Place, layers: Sequence[Place] = ((),)) -> int | None:
     """The line of the deepest key of a place that the file names, in the uppermost layer."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)

@@ -207,7 +207,7 @@ def read_record(path: Path) -> Record:
 def records_in(folder: Path, spared: Collection[Path] = ()) -> list[Record]:
     """All records below a folder, in a fixed order. Unreadable ones raise unless `spared`."""
     found = []
-    for path in sorted(folder.glob("*/*.json")):
+    for path in record_paths(folder):
         try:
             found.append(read_record(path))
         except StoreError:
@@ -216,16 +216,26 @@ def records_in(folder: Path, spared: Collection[Path] = ()) -> list[Record]:
     return found
 
 
+def record_paths(folder: Path) -> list[Path]:
+    """Where the records below a folder are, in a fixed order."""
+    return sorted(folder.glob("*/*.json"))
+
+
 def read_items(path: Path) -> list[tuple[str, str, str, float]]:
-    """(metric, item, group, value) of every per-item score of a run."""
+    """(metric, item, group, value) of every per-item score of a run.
+
+    Raises StoreError when the file is not there, is damaged, or holds something else.
+    """
     from pyarrow import ArrowException, parquet
 
     try:
-        columns = parquet.read_table(path).to_pydict()
-    except (OSError, ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read ({type(error).__name__})") from error
-    names = ("metric", "item", "group", "value")
-    return list(zip(*(columns[name] for name in names), strict=True))
+        found = parquet.read_table(path).to_pydict()
+        columns = (found[name] for name in ("metric", "item", "group"))
+        return list(zip(*columns, map(float, found["value"]), strict=True))
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{path}: cannot be read ({type(error).__name__}); delete it and run again"
+        ) from error
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Literal
 
 from di_bench.board import ARROW
 from di_bench.comparison import Contrast, Side
+from di_bench.escape import markdown
 from di_bench.itemwise import Apart, Most
-from di_bench.render import aligned, markdown, tabled
+from di_bench.render import aligned, tabled
 
 Form = Literal["text", "md", "json"]
 LONGEST = 400

@@ -10,9 +10,11 @@ from di_bench import suite as suites
 from di_bench.board import boards
 from di_bench.errors import CorpusError, MethodError, SuiteError
 from di_bench.gate import check
+from di_bench.gatefile import Gate
 from di_bench.method import NONE, RETRAIN
 from di_bench.run import Run
 from di_bench.runner import jobs
+from di_bench.side import Kept, Side
 from di_bench.spec import changes_of, merged
 from tests import toy
 from tests.test_run import layers, moved
@@ -243,11 +245,17 @@ def test_each_part_has_a_board_in_the_suites_order(tmp_path: Path) -> None:
     assert board.title == "Toy protocol, toy secrets, forget size 1: builtin/nano"
 
 
-def test_the_gate_compares_each_part_with_its_own(tmp_path: Path) -> None:
-    theirs = [toy.record(axis=f"size={n}", corpus={"name": str(n)}) for n in (1, 2)]
-    worse = theirs[1].model_copy(update={"scores": theirs[1].scores | {"accuracy": 0.9}})
-    found = check([theirs[0], worse], theirs, 0.05)
-    assert {(f.method, f.column) for f in found if f.verdict != "same"} == {
+def test_the_gate_compares_each_part_with_its_own() -> None:
+    theirs = [
+        toy.record(axis=f"size={n}", corpus={"name": str(n)}, seed=seed)
+        for n in (1, 2)
+        for seed in (0, 1)
+    ]
+    scores = {"scores": theirs[2].scores | {"accuracy": 0.9}}
+    worse = [record.model_copy(update=scores) for record in theirs[2:]]
+    mine, others = (Side.of(map(Kept, kept)) for kept in ([*theirs[:2], *worse], theirs))
+    found = check(mine, others, Gate())
+    assert {(f.method, f.column) for f in found if f.verdict == "worse"} == {
         ("di+size=2", "accuracy")
     }
-    assert theirs[1].row == "di"
+    assert theirs[2].row == "di"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,12 +273,11 @@ def test_check_is_a_gate(done: Path, folders: list[str], tmp_path: Path) -> None
     reference = Path(folders[1]) / "toy" / "default"
     assert cli("check", reference, "--against", reference).exit_code == 0
     worse = tmp_path / "worse"
-    for path in reference.rglob("*-[01].json"):
+    shutil.copytree(reference, worse)
+    for path in worse.rglob("*-[01].json"):
         tree = json.loads(path.read_text(encoding="utf-8"))
         tree["scores"]["rouge"] = tree["scores"]["rouge"] + 0.5
-        place = worse / path.relative_to(reference)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(tree), encoding="utf-8")
+        path.write_text(json.dumps(tree), encoding="utf-8")
     gate = cli("check", worse, "--against", reference)
     assert gate.exit_code == 1
     assert "worse" in gate.output
