@@ -88,7 +88,9 @@ class Run:
 
     @property
     def grow_seed(self) -> int:
-        """The seed of the target it starts from."""
+        """The seed of the target it starts from, and of its gold."""
+        if self.seed in self.suite.gold_seeds:
+            return self.seed
         own, seeds = self.suite.seeds, self.suite.grow_seeds
         place = own.index(self.seed) if self.seed in own else self.seed
         return seeds[place % len(seeds)]
@@ -200,14 +202,16 @@ class Run:
         if need != "golds" and self.method.name != RETRAIN:
             return (own,)
         found: dict[str, Run] = {own.gold.key: own}
-        for run in (self._other(RETRAIN, seed) for seed in self.suite.seeds):
+        for seed in (*self.suite.seeds, *self.suite.gold_seeds):
+            run = self._other(RETRAIN, seed)
             found.setdefault(run.gold.key, run)
         return tuple(found.values() if need == "golds" else list(found.values())[1:])
 
     @property
     def start(self) -> "Run":
-        """The run of the model as it was."""
-        return self._other(NONE, self.seed)
+        """The run of the model as it was. A gold of `gold_seeds` has none: the first stands in."""
+        extra = self.seed in self.suite.gold_seeds
+        return self._other(NONE, self.suite.seeds[0] if extra else self.seed)
 
     def _other(self, method: str, seed: int) -> "Run":
         return replace(self, method=MethodFile.find(method), seed=seed)
@@ -284,7 +288,8 @@ def grid(
 ) -> Iterator[Run]:
     """Every run, in the order to do them: models as the suite lists them, seeds, parts, methods.
 
-    The two baselines of the contract, none and retrain, come first whether asked for or not.
+    The two baselines of the contract, none and retrain, come first whether asked for or not; golds
+    of `gold_seeds` come last.
     """
     named = {file.name: file for file in (MethodFile.find(NONE), MethodFile.find(RETRAIN))}
     for file in methods:
@@ -302,3 +307,5 @@ def grid(
     for base, seed, part in product(bases, suite.seeds, parts):
         for file in named.values():
             yield Run(suite, part, base, file, seed, judges)
+    for base, seed, part in product(bases, suite.gold_seeds, parts):
+        yield Run(suite, part, base, named[RETRAIN], seed, judges)

@@ -55,6 +55,8 @@ class Suite(Spec):
     seeds: tuple[int, ...] = Field(min_length=1)
     grow_seeds: tuple[int, ...] = Field(min_length=1)
     """Run i uses grow seed i modulo their number."""
+    gold_seeds: tuple[int, ...] = ()
+    """Grow seeds of more golds: further `retrain` rows, for distances between golds."""
     grow: Grow = Grow()
     peft: Peft | None = None
     watch: dict[Literal["text", "unseen"], str] = {}
@@ -106,7 +108,7 @@ class Suite(Spec):
             for column, table in columns.items()
         }
 
-    @field_validator("seeds", "grow_seeds")
+    @field_validator("seeds", "grow_seeds", "gold_seeds")
     @classmethod
     def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
@@ -127,8 +129,19 @@ class Suite(Spec):
         for i, model in enumerate(self.models):
             sizes = SIZES if model.builtin else (model.id,)
             _known(("models", i), "built-in model", model.id, sizes)
+        self._check_golds()
         self._check_mentions()
         return self
+
+    def _check_golds(self) -> None:
+        for i, seed in enumerate(self.gold_seeds):
+            if seed in (*self.seeds, *self.grow_seeds):
+                said = f"seed {seed} is among seeds or grow_seeds; name one that is in neither"
+                raise PlaceError(("gold_seeds", i), said)
+        ready = [i for i, model in enumerate(self.models) if model.retain]
+        if self.gold_seeds and ready:
+            said = "is a gold that no seed makes; leave it out, or gold_seeds"
+            raise PlaceError(("models", ready[0], "retain"), said)
 
     def _check_mentions(self) -> None:
         for kind, split in self.watch.items():

@@ -107,7 +107,8 @@ class Work:
         parts = axes.parts(
             suite.corpus, suite.forget_sizes, suite.requests, None if away else known
         )
-        seeds = choice.seeds or suite.seeds  # a cell is the same one, whoever stands beside it
+        # a cell is the same one, whoever stands beside it
+        seeds = choice.seeds or (*suite.seeds, *suite.gold_seeds)
         runs = tuple(r for r in grid(suite, parts, bases, files, judges) if r.seed in seeds)
         for one, base in _owned(given, bases, store, reach):
             runs = (*runs, Run(suite, parts[0], base, one, seeds[0], judges))

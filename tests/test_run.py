@@ -148,6 +148,36 @@ def test_a_gold_is_graded_against_golds_of_other_grow_seeds(tmp_path: Path) -> N
     assert names["retrain-3"] == ["retrain-1", "retrain-2"]
 
 
+def test_gold_seeds_are_more_golds_and_no_other_cells(tmp_path: Path) -> None:
+    gold = {"seeds": [0, 1], "metrics": {"far": {"gold_distance": "forget"}}}
+    few = runs(tmp_path, gold)
+    cells = runs(tmp_path, gold | {"gold_seeds": [8, 9]})
+    assert set(cells) - set(few) == {"retrain-8", "retrain-9"}
+    others = {run.name.rpartition("/")[2] for run in cells["di-0"].others}
+    assert others == {"retrain-0", "retrain-1", "retrain-8", "retrain-9"}
+    assert len({cells[name].gold.key for name in others}) == 4
+    assert cells["retrain-8"].start.name.endswith("none-0")
+    assert moved(few["di-0"], cells["di-0"]) == {"scores"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gold_seeds": [1]}, "gold_seeds.0: seed 1 is among seeds or grow_seeds"),
+        ({"gold_seeds": [8, 8]}, "gold_seeds: seed 8 is given twice"),
+        (
+            {"gold_seeds": [8], "models": [{"id": "m", "target": "t", "retain": "r"}]},
+            "models.0.retain: is a gold that no seed makes",
+        ),
+    ],
+)
+def test_gold_seeds_that_cannot_be_are_refused(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SuiteError, match=said):
+        runs(tmp_path, change)
+
+
 def test_with_one_grow_seed_a_gold_has_nothing_to_be_held_against(tmp_path: Path) -> None:
     cells = runs(tmp_path, {"grow_seeds": [0]})
     assert cells["retrain-0"].others == cells["retrain-1"].others == ()
