@@ -65,7 +65,7 @@ def _limits(finding: Finding, found: Difference | None) -> str:
     if found is not None:
         return "a single seed: its items alone" if found.how == "items" else ""
     if finding.lone:
-        return "a single seed and no items to tell"
+        return "a single seed: nothing tells what another would give"
     return "" if finding.why else "no test of such numbers"
 
 

@@ -115,9 +115,12 @@ def test_with_a_single_seed_the_items_speak_and_the_row_says_so() -> None:
     assert by["di", "accuracy"].verdict == "worse"
     assert by["di", "accuracy"].why == "a single seed: its items alone"
     assert by["di", "quality"].verdict == "unclear"
-    assert by["di", "quality"].why == "a single seed and no items to tell"
+    assert by["di", "quality"].why == "a single seed: nothing tells what another would give"
     assert by["di", "quality"].p is None
     assert all(f.lone for f in by.values())
+    other = kept(["retrain", "di"], [1], Plan({"accuracy": 0.3}))
+    assert told(found(other, theirs))["di accuracy"] == "unclear"
+    assert "worse" not in told(found(other, theirs)).values()
     assert not any(f.lone for f in found(kept(["di"], [0, 1]), kept(["di"], [0, 1])))
 
 
