@@ -84,7 +84,8 @@ def run(
         typer.echo(f"{len(work.runs)} cells: {done} done in {folder}, {len(todo)} to do")
 
         def draw() -> str:
-            return render(work.records(), work.suite, "text")
+            records = work.records()
+            return render(records, work.suite, "text", work.store.tallies(work.suite, records))
 
         if todo:
             with watching(todo, done, draw) as watcher:
@@ -212,13 +213,14 @@ def board(
             raise DiBenchError("name a suite; see `di-bench list suites`")
         columns = [f"board={json.dumps(column)}"] if column else []
         loaded = Choice(suite, profile, changes=columns).loaded
-        records = Store(results, cache_folder()).records(loaded)
+        store = Store(results, cache_folder())
+        records = store.records(loaded)
         if not records:
             folder = results / loaded.name / profile
             raise DiBenchError(f"{folder}: no records; make them with `di-bench run`")
         if method:
             records = chosen(records, method)
-        text = render(records, loaded, form.value)
+        text = render(records, loaded, form.value, store.tallies(loaded, records))
         if out is None:
             typer.echo(text, nl=False)
             return

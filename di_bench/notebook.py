@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from di_bench import board as boards
 from di_bench.progress import watching
 from di_bench.store import Store
+from di_bench.suite import Suite
 from di_bench.work import Choice, Work, cache_folder
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ def run(
     todo = work.left()
     with watching(todo, len(work.runs) - len(todo), lambda: "") as watcher:
         run_all(todo, work.store, watcher, workers=workers)
-    return boards.frame(work.records(), work.suite)
+    return _frame(work.store, work.suite)
 
 
 def board(suite: str, *, profile: str = "default", results: str | Path = "results") -> pd.DataFrame:
     """The board of stored records: one row per model, method and metric."""
-    work = Choice(suite, profile).loaded
-    return boards.frame(Store(Path(results), cache_folder()).records(work), work)
+    return _frame(Store(Path(results), cache_folder()), Choice(suite, profile).loaded)
+
+
+def _frame(store: Store, suite: Suite) -> pd.DataFrame:
+    records = store.records(suite)
+    return boards.frame(records, suite, store.tallies(suite, records))

@@ -61,3 +61,8 @@ class Record(Spec):
     def cell(self) -> str:
         """The method on its part of the axis, as names of files have it."""
         return f"{self.method}{'+' if self.axis else ''}{self.axis}{self.variant}"
+
+    @property
+    def name(self) -> str:
+        """Where it lies below its profile: `<model>/<method>[+axis=value]-<seed>`."""
+        return f"{self.model['name']}/{self.cell}-{self.seed}"

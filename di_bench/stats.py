@@ -14,6 +14,9 @@ import numpy as np
 
 from di_bench.spread import Floats, alone, crossed, welch
 
+Made = Literal["crossed", "seeds", "items"]
+Tested = Literal["paired", "paired seeds", "welch", "items"]
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -27,6 +30,13 @@ class Sample:
     items: Floats | None = None
     """(S, G) contributions, whose mean over the units is the score of the seed."""
 
+    def apart(self, other: "Sample") -> "Sample":
+        """How far its scores are from another's of the same seed, either way; of shared seeds."""
+        theirs = dict(zip(other.seeds, other.scores, strict=True))
+        mine = zip(self.seeds, self.scores, strict=True)
+        known = {seed: abs(score - theirs[seed]) for seed, score in mine if seed in theirs}
+        return Sample(tuple(known), np.array(list(known.values()), dtype=np.float64))
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -36,7 +46,7 @@ class Estimate:
     low: float
     high: float
     df: float
-    how: Literal["crossed", "seeds", "items"]
+    how: Made
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Difference:
     high: float
     p: float
     df: float
-    how: Literal["paired", "paired seeds", "welch", "items"]
+    how: Tested
 
 
 def sample(
@@ -90,7 +100,7 @@ def of_sums(
     means = sums.sum(1) / np.maximum(total, 1)
     shared = int((counts > 0).all(0).sum())
     agrees = total.all() and np.allclose(means, values, rtol=1e-9, atol=1e-12)
-    if not agrees or 2 * shared < len(units):
+    if not seeds or not agrees or 2 * shared < len(units):
         return Sample(seeds, values)
     score = values[:, None]
     items = score + len(units) * (sums - counts * score) / total[:, None]
@@ -104,7 +114,7 @@ def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
     """
     if not sample.seeds:
         return None
-    how: Literal["crossed", "seeds", "items"]
+    how: Made
     table = sample.items if len(sample.units) > 1 else None
     if len(sample.seeds) > 1:
         how = "seeds" if table is None else "crossed"
@@ -130,7 +140,7 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
         a, b = _of_seeds(a, both), _of_seeds(b, both)
     if not a.seeds or not b.seeds:
         return None
-    how: Literal["paired", "paired seeds", "welch", "items"]
+    how: Tested
     tables = _aligned(a, b)
     if min(len(a.seeds), len(b.seeds)) == 1:
         if tables is None:
