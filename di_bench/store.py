@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -27,7 +28,9 @@ from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.suite import Suite
-from di_bench.tally import Tallies, tallies
+
+if TYPE_CHECKING:
+    from di_bench.tally import Tallies
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +78,10 @@ class Store:
         """All records of a suite's profile, in a fixed order."""
         return records_in(self.folder(suite))
 
-    def tallies(self, suite: Suite, records: Iterable[Record]) -> Tallies:
+    def tallies(self, suite: Suite, records: Iterable[Record]) -> "Tallies":
         """What the items of records sum up to, for the columns that the suite shows."""
+        from di_bench.tally import tallies  # scipy: not for `plan`
+
         folder, shown = self.folder(suite), suite.shown
         return tallies({
             record.name: (

@@ -88,9 +88,8 @@ class Reader:
 
     def read(self, path: Path, scores: Scores) -> Tally:
         """The sums of one file's columns. Raises StoreError when it cannot be read."""
-        if not path.exists():
+        if not path.exists() or not len(file := _File(path)):
             return {}
-        file = _File(path)
         (metric, columns), (group, groups) = file.coded("metric"), file.coded("group")
         size, values = (len(columns), len(groups)), file.values
         flat = metric * size[1] + group
@@ -135,6 +134,9 @@ class _File:
         self._path = path
         self._table = self._read(["metric", "group", "value"])
 
+    def __len__(self) -> int:
+        return len(self._table)
+
     @property
     def values(self) -> Floats:
         found = np.from_dlpack(self._whole("value", self._table))  # to_numpy would import pandas
@@ -142,8 +144,6 @@ class _File:
 
     def coded(self, column: str) -> tuple[Codes, Names]:
         """Whole numbers in place of words, and the words."""
-        if not len(self._table):
-            return np.zeros(0, np.intp), ()
         there = column in self._table.column_names
         found = self._whole(column, self._table if there else self._read([column]))
         return np.from_dlpack(found.indices).astype(np.intp), tuple(found.dictionary.to_pylist())
