@@ -157,8 +157,9 @@ class _File:
 
         try:
             file = ParquetFile(self._path, read_dictionary=["metric", "item", "group"])
-            return file.read(columns, use_threads=False).unify_dictionaries()
-        except (OSError, ArrowException) as error:
+            found = file.read(columns, use_threads=False).unify_dictionaries()
+            return found.select(columns)
+        except (OSError, ArrowException, KeyError) as error:
             raise StoreError(
                 f"{self._path}: cannot be read ({type(error).__name__}); delete it and the record "
                 "beside it, and run again"
