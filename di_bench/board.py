@@ -83,13 +83,14 @@ class Board:
 
     def rows(self, show: Callable[[Cell], str] = str) -> list[list[str]]:
         """The table as text, its cells as `show` writes them."""
+        tuned = self.tuned
         return [
             [
                 plain(line.model.replace("--", "/")),
                 plain(line.method),
                 *(show(line.cells[column]) for column in self.columns),
                 *(show(line.cost[name]) for name in COST),
-                *([str(line.trials or "-")] if self.tuned else []),
+                *([str(line.trials or "-")] if tuned else []),
             ]
             for line in self.lines
         ]

@@ -9,8 +9,8 @@ from typing import Any
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.standing import Place, estimates, places
-from di_bench.stats import Estimate, Sample
-from di_bench.tally import Tallies, sample
+from di_bench.stats import Estimate, Sample, joined
+from di_bench.tally import Tallies, Tally
 
 COST: Mapping[str, tuple[str, float]] = {
     "seconds": ("unlearning s", 1),
@@ -126,7 +126,15 @@ def lined(
 
     Methods compete with the others of their model; references stand beside them.
     """
-    cells = {column: _cells(rows, column, way, seeds, tallies) for column, way in better.items()}
+    items = [{record.seed: tallies.get(record.name, {}) for record in row} for row in rows]
+    models: dict[str, list[int]] = {}
+    for at, row in enumerate(rows):
+        models.setdefault(json.dumps(row[0].model, sort_keys=True), []).append(at)
+    cells = {}
+    for column, way in better.items():
+        samples = [_sample(row, column, mine) for row, mine in zip(rows, items, strict=True)]
+        places = _places(rows, samples, way, list(models.values()))
+        cells[column] = _cells(rows, column, seeds, samples, places)
     cost = {name: _costs(rows, name, seeds) for name in COST}
     return [
         Line(
@@ -144,16 +152,19 @@ def lined(
     ]
 
 
+def _sample(row: Row, column: str, items: Mapping[int, Tally]) -> Sample:
+    scores = {r.seed: score for r in row if (score := r.scores.get(column)) is not None}
+    return joined(scores, {s: mine[column] for s, mine in items.items() if column in mine})
+
+
 def _cells(
-    rows: Sequence[Row], column: str, better: str, seeds: int, tallies: Tallies
+    rows: Sequence[Row],
+    column: str,
+    seeds: int,
+    samples: Sequence[Sample],
+    places: Mapping[int, Place],
 ) -> list[Cell]:
     """A column, for each row."""
-    samples = []
-    for row in rows:
-        scores = {r.seed: score for r in row if (score := r.scores.get(column)) is not None}
-        items = {r.seed: tally[column] for r in row if column in (tally := tallies.get(r.name, {}))}
-        samples.append(sample(scores, items))
-    standing = _places(rows, samples, better)
     return [
         Cell(
             values := tuple(score for r in row if (score := r.scores.get(column)) is not None),
@@ -162,7 +173,7 @@ def _cells(
             max(int(r.parts.get(column, {}).get("left_out", 0)) for r in row),
             made,
             len(one.units),
-            standing.get(at),
+            places.get(at),
         )
         for at, (row, one, made) in enumerate(zip(rows, samples, estimates(samples), strict=True))
     ]
@@ -174,20 +185,19 @@ def _costs(rows: Sequence[Row], name: str, seeds: int) -> list[Cell]:
         {r.seed: value * COST[name][1] for r in row if (value := r.cost.get(name)) is not None}
         for row in rows
     ]
-    made = estimates([sample(values, {}) for values in known])
+    made = estimates([joined(values, {}) for values in known])
     return [
         Cell(tuple(values.values()), max(len(row), seeds), estimate=one)
         for row, values, one in zip(rows, known, made, strict=True)
     ]
 
 
-def _places(rows: Sequence[Row], samples: Sequence[Sample], better: str) -> dict[int, Place]:
-    """The places of the rows that compete: two or more methods on one model."""
+def _places(
+    rows: Sequence[Row], samples: Sequence[Sample], better: str, models: Sequence[Sequence[int]]
+) -> dict[int, Place]:
+    """The places of the rows that compete: two or more methods on one of the models."""
     found: dict[int, Place] = {}
-    models: dict[str, list[int]] = {}
-    for at, row in enumerate(rows):
-        models.setdefault(json.dumps(row[0].model, sort_keys=True), []).append(at)
-    for group in models.values():
+    for group in models:
         mine = {at: samples[at] for at in group}
         if better == "gold":
             gold = next((samples[at] for at in group if rows[at][0].row == RETRAIN), None)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pyarrow import parquet
 from pyarrow import table as arrow
@@ -45,7 +44,7 @@ def test_sums_of_committed_files_make_the_samples_of_their_items(row: str) -> No
     for column in records[0].scores:
         scores = {s: v for s, r in records.items() if (v := r.scores.get(column)) is not None}
         known = {r.seed: found[r.name][column] for r in records.values() if column in found[r.name]}
-        ours = tally.sample(scores, known)
+        ours = stats.joined(scores, known)
         theirs = stats.sample(
             scores, {s: [row[1:] for row in rows if row[0] == column] for s, rows in items.items()}
         )
@@ -57,37 +56,22 @@ def test_sums_of_committed_files_make_the_samples_of_their_items(row: str) -> No
     assert crossed > 5
 
 
-def test_a_column_is_summed_by_group_a_lone_group_by_item_others_not_at_all(tmp_path: Path) -> None:
+def test_a_column_goes_by_group_a_lone_group_by_item_others_not_at_all(tmp_path: Path) -> None:
     path = write(tmp_path / "items.parquet", ROWS)
     found = tally.tallies({"row": (path, SCORES)})["row"]
     assert set(found) == {"kept", "task"}
-    kept, task = found["kept"], found["task"]
-    assert (kept.layout.units, list(kept.layout.counts)) == (("a", "b"), [2, 1])
-    assert list(kept.sums) == [3, 6]
-    assert (task.layout.units, list(task.sums)) == (("t1", "t2"), [1, 0])
+    # a has two items of mean 1.5, so 3 + 2 * 2/3 * (1.5 - 3); b one of 6, so 3 + 2 * 1/3 * (6 - 3)
+    assert found["kept"].units == ("a", "b")
+    assert list(found["kept"].items) == [1, 5]
+    assert found["task"].units == ("t1", "t2")
+    assert list(found["task"].items) == [1, 0]
 
 
-def test_layouts_in_common_are_held_once_and_others_are_united(tmp_path: Path) -> None:
+def test_what_files_have_in_common_is_held_once(tmp_path: Path) -> None:
     reader = tally.Reader()
     first = reader.read(write(tmp_path / "0.parquet", ROWS), SCORES)["kept"]
     again = reader.read(write(tmp_path / "1.parquet", ROWS), SCORES)["kept"]
-    assert first.layout is again.layout
-    rows = [*ROWS[:3], ("kept", "c1", "c", 3.0)]
-    other = reader.read(write(tmp_path / "2.parquet", rows), {"kept": 3.0})["kept"]
-    made = tally.sample({0: 3.0, 1: 3.0}, {0: first, 1: other})
-    theirs = stats.sample(
-        {0: 3.0, 1: 3.0}, {0: [r[1:] for r in ROWS[:3]], 1: [r[1:] for r in rows]}
-    )
-    assert made.units == theirs.units == ("a", "b", "c")
-    assert made.items is not None
-    assert theirs.items is not None
-    assert np.array_equal(made.items, theirs.items)
-
-
-def test_a_seed_without_sums_leaves_the_seeds_alone() -> None:
-    sums = tally.Sums(tally.Layout(("a", "b"), np.array([1.0, 1.0])), np.array([0.0, 1.0]))
-    assert tally.sample({0: 0.5, 1: 0.5}, {0: sums}).units == ()
-    assert tally.sample({0: float("nan")}, {0: sums}).seeds == ()
+    assert first.units is again.units
 
 
 def test_no_file_and_an_empty_one_have_no_items_and_a_damaged_one_is_named(tmp_path: Path) -> None:
