@@ -52,7 +52,7 @@ class Board:
 
     def header(self) -> list[str]:
         """What stands over each column."""
-        shown = [f"{c.replace('_', ' ')} {ARROW[self.better[c]]}" for c in self.columns]
+        shown = [f"{_said(c)} {ARROW[self.better[c]]}" for c in self.columns]
         tuned = ["trials"] if self.tuned else []
         return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
 
@@ -63,10 +63,10 @@ class Board:
 
     def settings(self) -> list[str]:
         """What each row of a tuned board was given, but for what all of them were."""
+        if not self.tuned:
+            return []
         given = {
-            (line.model, line.method): _flat(line.settings)
-            for line in self.lines
-            if self.tuned and line.settings
+            (line.model, line.method): _flat(line.settings) for line in self.lines if line.settings
         }
         values: dict[str, list[str]] = {}
         for settings in given.values():
@@ -118,19 +118,13 @@ class Board:
             said = said if count == 1 else "hardly any difference can be told"
             found += [f"{count} seed{'s' * (count > 1)} ({who}): {said}"] if few else []
         units = {c: max(line.cells[c].units for line in self.lines) for c in self.columns}
-        if few_units := [f"{c} ({n})" for c, n in units.items() if 0 < n < FEW_UNITS]:
+        if few_units := [f"{_said(c)} ({n})" for c, n in units.items() if 0 < n < FEW_UNITS]:
             said = "few authors, documents or tasks, which say little of others"
             found.append(f"{said}: {', '.join(few_units)}")
-        made = [
-            column
-            for column in self.columns
-            if any(
-                e and e.how == "seeds" for e in (line.cells[column].estimate for line in self.lines)
-            )
-        ]
-        if made:
-            found.append(f"intervals of seeds alone, no means of items: {', '.join(made)}")
-        return [plain(said.replace("_", " ")) for said in found]
+        made = {c: {line.cells[c].how for line in self.lines} - {None} for c in self.columns}
+        if alone := [_said(column) for column, how in made.items() if how == {"seeds"}]:
+            found.append(f"intervals of seeds alone, no means of items: {', '.join(alone)}")
+        return [plain(said) for said in found]
 
     def footnotes(self) -> list[str]:
         """Gaps and failures, each said once."""
@@ -140,11 +134,11 @@ class Board:
                 notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {said}")
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
-                    notes.setdefault(f"{line.method}, {column.replace('_', ' ')}: {cell.gap}")
+                    notes.setdefault(f"{line.method}, {_said(column)}: {cell.gap}")
         for column in self.columns:
             if most := max(line.cells[column].left_out for line in self.lines):
                 said = "answers of a run have no value (empty, or too short) and are left out"
-                notes.setdefault(f"{column.replace('_', ' ')}: up to {most} {said}")
+                notes.setdefault(f"{_said(column)}: up to {most} {said}")
         return [plain(note) for note in notes]
 
 
@@ -161,8 +155,13 @@ def boards(records: Iterable[Record], suite: Suite, tallies: Tallies | None = No
         place = places.get(record.axis, len(places))
         return place, record.axis, digest(record.corpus, formulas, record.peft)
 
-    ordered = sorted(records, key=like)
-    return [_board(list(alike), suite, tallies or {}) for _, alike in groupby(ordered, key=like)]
+    kept = list(records)
+    keys = {id(record): like(record) for record in kept}
+    ordered = sorted(kept, key=lambda record: keys[id(record)])
+    return [
+        _board(list(alike), suite, tallies or {})
+        for _, alike in groupby(ordered, key=lambda record: keys[id(record)])
+    ]
 
 
 def _board(records: list[Record], suite: Suite, tallies: Tallies) -> Board:
@@ -202,6 +201,10 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
         methods += [] if record.row in methods else [record.row]
     first = [name for name in ("none", "retrain") if name in methods]
     return models, first + [name for name in methods if name not in first]
+
+
+def _said(column: str) -> str:
+    return column.replace("_", " ")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.standing import Place, estimates, places
-from di_bench.stats import Estimate, Sample, joined
+from di_bench.stats import Estimate, Made, Sample, joined
 from di_bench.tally import Tallies, Tally
 
 COST: Mapping[str, tuple[str, float]] = {
@@ -48,6 +48,11 @@ class Cell:
         return stdev(self.values) if len(self.values) > 1 else None
 
     @property
+    def how(self) -> Made | None:
+        """What the interval was made from."""
+        return self.estimate.how if self.estimate else None
+
+    @property
     def half(self) -> float | None:
         """Half the width of the interval."""
         return (self.estimate.high - self.estimate.low) / 2 if self.estimate else None
@@ -67,7 +72,7 @@ class Cell:
             "sd": self.sd,
             "low": made.low if made else None,
             "high": made.high if made else None,
-            "how": made.how if made else None,
+            "how": self.how,
             "seeds": len(self.values),
             "standing": {"*": "best", "=": "tied"}.get(self.mark),
             "rank_low": place.low if place else None,
@@ -170,7 +175,7 @@ def _cells(
             values := tuple(score for r in row if (score := r.scores.get(column)) is not None),
             max(len(row), seeds),
             "" if values else next((r.gaps[column] for r in row if column in r.gaps), ""),
-            max(int(r.parts.get(column, {}).get("left_out", 0)) for r in row),
+            max([int(r.parts[column].get("left_out", 0)) for r in row if column in r.parts] or [0]),
             made,
             len(one.units),
             places.get(at),

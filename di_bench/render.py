@@ -123,10 +123,11 @@ def _ladder(board: Board) -> list[str]:
     return lines
 
 
+_MD = str.maketrans({mark: f"\\{mark}" for mark in "\\|<&*_[`~"})
+
+
 def _md(text: str) -> str:
-    for mark in ("\\", "|", "<", "&", "*", "_", "[", "`", "~"):
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    return " ".join(text.translate(_MD).split())
 
 
 _TEX = {

@@ -184,13 +184,12 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
 
 def holm(p: Sequence[float]) -> list[float]:
     """P-values adjusted for being several (Holm, 1979), in the given order; NaN is no test."""
-    adjusted = [math.nan] * len(p)
-    order = sorted((value, at) for at, value in enumerate(p) if not math.isnan(value))
-    most = 0.0
-    for place, (value, at) in enumerate(order):
-        most = max(most, min(1.0, (len(order) - place) * value))
-        adjusted[at] = most
-    return adjusted
+    values = np.array(p, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[values[tested].argsort(kind="stable")]
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1))
+    values[order] = np.minimum(stepped, 1.0)
+    return [float(value) for value in values]
 
 
 def _of_seeds(sample: Sample, seeds: Set[int]) -> Sample:

@@ -129,12 +129,14 @@ class _File:
         return table.column(column).combine_chunks()
 
     def _read(self, columns: list[str]) -> "Table":
-        from pyarrow import ArrowException
+        from pyarrow import ArrowException, memory_map
         from pyarrow.parquet import ParquetFile
 
+        words = ["metric", "item", "group"]
         try:
-            file = ParquetFile(self._path, read_dictionary=["metric", "item", "group"])
-            found = file.read(columns, use_threads=False).unify_dictionaries()
+            with memory_map(str(self._path)) as source:
+                file = ParquetFile(source, read_dictionary=words, pre_buffer=False)
+                found = file.read(columns, use_threads=False).unify_dictionaries()
             return found.select(columns)
         except (OSError, ArrowException, KeyError) as error:
             raise StoreError(
