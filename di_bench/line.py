@@ -17,6 +17,8 @@ COST: Mapping[str, tuple[str, float]] = {
     "tokens": ("trained tokens k", 1e-3),
     "peak_bytes": ("peak MB", 1e-6),
 }
+REFERENCES = (NONE, RETRAIN)
+"""Rows that stand beside the methods and do not compete."""
 Row = Sequence[Record]
 """The records of one row of a board, by seed."""
 
@@ -135,11 +137,8 @@ def lined(
     models: dict[str, list[int]] = {}
     for at, row in enumerate(rows):
         models.setdefault(json.dumps(row[0].model, sort_keys=True), []).append(at)
-    cells = {}
-    for column, way in better.items():
-        samples = [_sample(row, column, mine) for row, mine in zip(rows, items, strict=True)]
-        places = _places(rows, samples, way, list(models.values()))
-        cells[column] = _cells(rows, column, seeds, samples, places)
+    whole = _Rows(rows, items, list(models.values()), seeds)
+    cells = {column: whole.column(column, way) for column, way in better.items()}
     cost = {name: _costs(rows, name, seeds) for name in COST}
     return [
         Line(
@@ -157,31 +156,60 @@ def lined(
     ]
 
 
-def _sample(row: Row, column: str, items: Mapping[int, Tally]) -> Sample:
-    scores = {r.seed: score for r in row if (score := r.scores.get(column)) is not None}
-    return joined(scores, {s: mine[column] for s, mine in items.items() if column in mine})
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a board, and what does not change from column to column."""
+
+    rows: Sequence[Row]
+    items: Sequence[Mapping[int, Tally]]
+    """By row and seed."""
+    models: Sequence[Sequence[int]]
+    """Rows of one model."""
+    seeds: int
+
+    def column(self, column: str, better: str) -> list[Cell]:
+        """A column, for each row."""
+        scores = [
+            {r.seed: score for r in row if (score := r.scores.get(column)) is not None}
+            for row in self.rows
+        ]
+        samples = [
+            joined(values, {seed: mine[column] for seed, mine in parts.items() if column in mine})
+            for values, parts in zip(scores, self.items, strict=True)
+        ]
+        places = self._places(samples, better)
+        made = zip(self.rows, scores, samples, estimates(samples), strict=True)
+        return [
+            Cell(
+                tuple(values.values()),
+                max(len(row), self.seeds),
+                "" if values else next((r.gaps[column] for r in row if column in r.gaps), ""),
+                max([0, *(int(p["left_out"]) for p in _parts(row, column) if "left_out" in p)]),
+                estimate,
+                len(sample.units),
+                places.get(at),
+            )
+            for at, (row, values, sample, estimate) in enumerate(made)
+        ]
+
+    def _places(self, samples: Sequence[Sample], better: str) -> dict[int, Place]:
+        """The places of the rows that compete: two or more methods on one model."""
+        found: dict[int, Place] = {}
+        for group in self.models:
+            mine = {at: samples[at] for at in group}
+            if better == "gold":
+                gold = next((samples[at] for at in group if self.rows[at][0].row == RETRAIN), None)
+                mine = {at: one.apart(gold) for at, one in mine.items()} if gold else {}
+            methods = {at: self.rows[at][0].method for at in mine}
+            rivals = [at for at, one in mine.items() if one.seeds and methods[at] not in REFERENCES]
+            if len(rivals) > 1:
+                stand = places([mine[at] for at in rivals], lower=better != "higher")
+                found |= dict(zip(rivals, stand, strict=True))
+        return found
 
 
-def _cells(
-    rows: Sequence[Row],
-    column: str,
-    seeds: int,
-    samples: Sequence[Sample],
-    places: Mapping[int, Place],
-) -> list[Cell]:
-    """A column, for each row."""
-    return [
-        Cell(
-            values := tuple(score for r in row if (score := r.scores.get(column)) is not None),
-            max(len(row), seeds),
-            "" if values else next((r.gaps[column] for r in row if column in r.gaps), ""),
-            max([int(r.parts[column].get("left_out", 0)) for r in row if column in r.parts] or [0]),
-            made,
-            len(one.units),
-            places.get(at),
-        )
-        for at, (row, one, made) in enumerate(zip(rows, samples, estimates(samples), strict=True))
-    ]
+def _parts(row: Row, column: str) -> list[dict[str, float]]:
+    return [record.parts[column] for record in row if column in record.parts]
 
 
 def _costs(rows: Sequence[Row], name: str, seeds: int) -> list[Cell]:
@@ -195,24 +223,3 @@ def _costs(rows: Sequence[Row], name: str, seeds: int) -> list[Cell]:
         Cell(tuple(values.values()), max(len(row), seeds), estimate=one)
         for row, values, one in zip(rows, known, made, strict=True)
     ]
-
-
-def _places(
-    rows: Sequence[Row], samples: Sequence[Sample], better: str, models: Sequence[Sequence[int]]
-) -> dict[int, Place]:
-    """The places of the rows that compete: two or more methods on one of the models."""
-    found: dict[int, Place] = {}
-    for group in models:
-        mine = {at: samples[at] for at in group}
-        if better == "gold":
-            gold = next((samples[at] for at in group if rows[at][0].row == RETRAIN), None)
-            mine = {at: one.apart(gold) for at, one in mine.items()} if gold else {}
-        rivals = [
-            at
-            for at, one in mine.items()
-            if one.seeds and rows[at][0].method not in (NONE, RETRAIN)
-        ]
-        if len(rivals) > 1:
-            stand = places([mine[at] for at in rivals], lower=better != "higher")
-            found |= dict(zip(rivals, stand, strict=True))
-    return found

@@ -88,7 +88,10 @@ def p_values(samples: Sequence[Sample]) -> Floats:
     """(M, M) p-values of every pair; NaN where neither seeds nor items can tell."""
     found = np.full((len(samples), len(samples)), np.nan)
     block = np.zeros(len(samples), dtype=np.intp)
-    for number, rows in enumerate(_alike(samples, lambda sample: (sample.seeds, sample.units))):
+    blocks = _alike(samples, lambda sample: (sample.seeds, sample.units))
+    if len(blocks) == 1 and len(samples[0].seeds) > 1:
+        return _paired(samples, blocks[0])
+    for number, rows in enumerate(blocks):
         block[rows] = number
         if len(samples[rows[0]].seeds) > 1:
             found[np.ix_(rows, rows)] = _paired(samples, rows)

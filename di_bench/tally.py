@@ -4,7 +4,7 @@ Thousands of files are read for a large board, so each is reduced to sums as it 
 files have in common (which units there are, how many items each has) is held once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from di_bench.device import cores
 from di_bench.errors import StoreError
 from di_bench.spread import Floats
 from di_bench.stats import Part, agrees, contributions
@@ -31,8 +30,8 @@ Tally = Mapping[str, Part]
 """By column: those whose score is the mean of their items."""
 Tallies = Mapping[str, Tally]
 """By the name of a record."""
-_TOGETHER = 64
-"""Files that a thread reads without being asked again."""
+_AHEAD = 128
+"""Files that are opened while those before them are summed up."""
 
 
 def tallies(files: Mapping[str, tuple[Path, Scores]]) -> Tallies:
@@ -41,13 +40,14 @@ def tallies(files: Mapping[str, tuple[Path, Scores]]) -> Tallies:
     A record without such a file has no items. Raises StoreError for one that cannot be read.
     """
     reader, asked = Reader(), list(files.values())
-    starts = range(0, len(asked), _TOGETHER)
-
-    def read(start: int) -> list[Tally]:
-        return [reader.read(*one) for one in asked[start : start + _TOGETHER]]
-
-    with ThreadPoolExecutor(cores()) as threads:
-        found = [tally for tallies in threads.map(read, starts) for tally in tallies]
+    slabs = [asked[at : at + _AHEAD] for at in range(0, len(asked), _AHEAD)]
+    found: list[Tally] = []
+    with ThreadPoolExecutor(1) as thread:  # arrow works beside Python; more threads would wait
+        coming = [thread.submit(_opened, slab) for slab in slabs[:1]]
+        for number, slab in enumerate(slabs):
+            coming += [thread.submit(_opened, later) for later in slabs[number + 1 : number + 2]]
+            opened = zip(coming.pop(0).result(), slab, strict=True)
+            found += [reader.tally(file, scores) for file, (_, scores) in opened]
     return dict(zip(files, found, strict=True))
 
 
@@ -58,9 +58,9 @@ class Reader:
     _layouts: dict[tuple[int, bytes], tuple[Names, Codes, Codes]] = field(default_factory=dict)
     _names: dict[bytes, Names] = field(default_factory=dict)
 
-    def read(self, path: Path, scores: Scores) -> Tally:
-        """The parts of one file's columns. Raises StoreError when it cannot be read."""
-        if not path.exists() or not len(file := _File(path)):
+    def tally(self, file: "_File | None", scores: Scores) -> Tally:
+        """The parts of one file's columns."""
+        if file is None or not len(file):
             return {}
         (metric, columns), (group, groups) = self._coded(file, "metric"), self._coded(file, "group")
         size = len(columns), len(groups)
@@ -104,31 +104,33 @@ class Reader:
         return codes, self._names[key]
 
 
+def _opened(slab: Sequence[tuple[Path, Scores]]) -> list["_File | None"]:
+    return [_File(path) if path.exists() else None for path, _ in slab]
+
+
 class _File:
     """The columns of one file, read when they are asked for."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._table = self._read(["metric", "group", "value"])
+        self._found = self._read(["metric", "group", "value"])
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._found["value"])
 
     @cached_property
     def values(self) -> Floats:
-        found = np.from_dlpack(self._whole("value", self._table))  # to_numpy would import pandas
+        found = np.from_dlpack(self._found["value"])  # to_numpy would import pandas
         return found.astype(np.float64, copy=False)
 
     def coded(self, column: str) -> tuple[Codes, Any]:
         """Whole numbers in place of words, and the words as arrow has them."""
-        there = column in self._table.column_names
-        found = self._whole(column, self._table if there else self._read([column]))
+        if column not in self._found:
+            self._found |= self._read([column])
+        found = self._found[column]
         return np.from_dlpack(found.indices).astype(np.intp), found.dictionary
 
-    def _whole(self, column: str, table: "Table") -> Any:  # noqa: ANN401 - pyarrow has no types
-        return table.column(column).combine_chunks()
-
-    def _read(self, columns: list[str]) -> "Table":
+    def _read(self, columns: list[str]) -> dict[str, Any]:
         from pyarrow import ArrowException, memory_map
         from pyarrow.parquet import ParquetFile
 
@@ -136,10 +138,15 @@ class _File:
         try:
             with memory_map(str(self._path)) as source:
                 file = ParquetFile(source, read_dictionary=words, pre_buffer=False)
-                found = file.read(columns, use_threads=False).unify_dictionaries()
-            return found.select(columns)
+                found = file.read(columns, use_threads=False)
+            return {column: _whole(found, column) for column in columns}
         except (OSError, ArrowException, KeyError) as error:
             raise StoreError(
                 f"{self._path}: cannot be read ({type(error).__name__}); delete it and the record "
                 "beside it, and run again"
             ) from error
+
+
+def _whole(table: "Table", column: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    found = table.column(column)
+    return found.chunk(0) if found.num_chunks == 1 else found.unify_dictionaries().combine_chunks()

@@ -11,7 +11,9 @@ CONTINUOUS = [world for world in WORLDS if not world.right]
 
 
 @pytest.mark.parametrize("world", CONTINUOUS, ids=lambda world: world.name)
-@pytest.mark.parametrize(("seeds", "units", "runs"), [(3, 40, 12000), (5, 40, 8000), (3, 400, 3000)])
+@pytest.mark.parametrize(
+    ("seeds", "units", "runs"), [(3, 40, 12000), (5, 40, 8000), (3, 400, 3000)]
+)
 def test_intervals_cover_and_equals_are_not_told_apart(
     world: World, seeds: int, units: int, runs: int
 ) -> None:

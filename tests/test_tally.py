@@ -68,10 +68,10 @@ def test_a_column_goes_by_group_a_lone_group_by_item_others_not_at_all(tmp_path:
 
 
 def test_what_files_have_in_common_is_held_once(tmp_path: Path) -> None:
-    reader = tally.Reader()
-    first = reader.read(write(tmp_path / "0.parquet", ROWS), SCORES)["kept"]
-    again = reader.read(write(tmp_path / "1.parquet", ROWS), SCORES)["kept"]
-    assert first.units is again.units
+    paths = [write(tmp_path / f"{number}.parquet", ROWS) for number in range(300)]
+    found = tally.tallies({path.stem: (path, SCORES) for path in paths})
+    assert list(found) == [path.stem for path in paths]
+    assert len({id(mine["kept"].units) for mine in found.values()}) == 1
 
 
 def test_no_file_and_an_empty_one_have_no_items_and_a_damaged_one_is_named(tmp_path: Path) -> None:
