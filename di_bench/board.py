@@ -4,94 +4,40 @@ Records are only averaged with their like: the same corpus, formulas, model, met
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
 from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.errors import plain
+from di_bench.line import COST, Cell, Line, lined
 from di_bench.record import Record
 from di_bench.suite import Suite
+from di_bench.tally import Tallies
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ARROW: Mapping[str, str] = {"lower": "↓", "higher": "↑", "gold": "≈"}
-COST: Mapping[str, tuple[str, float]] = {
-    "seconds": ("unlearning s", 1),
-    "tokens": ("trained tokens k", 1e-3),
-    "peak_bytes": ("peak MB", 1e-6),
-}
-NOTE = (
-    "Mean ± standard deviation over seeds; the number of seeds in brackets where some are missing. "
-    "↓ lower is better, ↑ higher, ≈ nearer to the retrain row. Rows stand in the suite's order: no "
-    "single score ranks them."
-)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One column of one row: the values of its seeds."""
-
-    values: tuple[float, ...]
-    seeds: int
-    gap: str = ""
-    left_out: int = 0
-    """The most rows of a run that had no value of their own."""
-
-    @property
-    def mean(self) -> float | None:
-        """Over the seeds that have a value."""
-        return fmean(self.values) if self.values else None
-
-    @property
-    def sd(self) -> float | None:
-        """The sample standard deviation; none of a single value."""
-        return stdev(self.values) if len(self.values) > 1 else None
-
-    def __str__(self) -> str:
-        """`0.123 ± 0.004 (2)`, or a dash."""
-        if self.mean is None:
-            return "-"
-        spread = f" ± {_number(self.sd)}" if self.sd is not None else ""
-        return f"{_number(self.mean)}{spread}" + (f" ({len(self.values)})" if self._short else "")
-
-    @property
-    def _short(self) -> bool:
-        return len(self.values) < self.seeds
-
-
-def _number(value: float) -> str:
+def note(best: str, tied: str) -> str:
+    """What stands below a board, given how it marks the best and what may be as good."""
     return (
-        f"{value:z.3f}"
-        if abs(value) < 100
-        else f"{value:.0f}"
-        if abs(value) < 1e6
-        else f"{value:.1e}"
+        "Mean ± half of its 95 % interval, over seeds and items; the number of seeds in brackets "
+        "where some are missing. ↓ lower is better, ↑ higher, ≈ nearer to the retrain row. "
+        f"{best} the best mean of a model's methods, {tied} not told apart from it (5 %, Holm over "
+        "the methods). Rows stand in the suite's order: no single score ranks them."
     )
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of a board."""
-
-    model: str
-    method: str
-    cells: Mapping[str, Cell]
-    cost: Mapping[str, Cell]
-    seeds: tuple[int, ...]
-    failed: tuple[str, ...]
-    """What went wrong, for each seed where something did."""
-    trials: int = 0
-    """How many trials its settings came from; 0 where they were not searched."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    parameters: int | None = None
-    """How many weights its model has."""
-    records: tuple[Record, ...] = ()
-    """What it was made of, one of each seed."""
+NOTE = note("*", "=")
+FEW = 3
+"""Seeds below which hardly any difference can be told."""
+FEW_UNITS = 10
+"""Authors or documents below which they say little of others."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +58,7 @@ class Board:
 
     def header(self) -> list[str]:
         """What stands over each column."""
-        shown = [f"{c.replace('_', ' ')} {ARROW[self.better[c]]}" for c in self.columns]
+        shown = [f"{_said(c)} {ARROW[self.better[c]]}" for c in self.columns]
         tuned = ["trials"] if self.tuned else []
         return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
 
@@ -123,10 +69,10 @@ class Board:
 
     def settings(self) -> list[str]:
         """What each row of a tuned board was given, but for what all of them were."""
+        if not self.tuned:
+            return []
         given = {
-            (line.model, line.method): _flat(line.settings)
-            for line in self.lines
-            if self.tuned and line.settings
+            (line.model, line.method): _flat(line.settings) for line in self.lines if line.settings
         }
         values: dict[str, list[str]] = {}
         for settings in given.values():
@@ -141,18 +87,50 @@ class Board:
             for (model, method), settings in given.items()
         ]
 
-    def rows(self) -> list[list[str]]:
-        """The table as text."""
+    def rows(self, show: Callable[[Cell], str] = str) -> list[list[str]]:
+        """The table as text, its cells as `show` writes them."""
+        tuned = self.tuned
         return [
             [
                 plain(line.model.replace("--", "/")),
                 plain(line.method),
-                *(str(line.cells[column]) for column in self.columns),
-                *(str(line.cost[name]) for name in COST),
-                *([str(line.trials or "-")] if self.tuned else []),
+                *(show(line.cells[column]) for column in self.columns),
+                *(show(line.cost[name]) for name in COST),
+                *([str(line.trials or "-")] if tuned else []),
             ]
             for line in self.lines
         ]
+
+    def ranks(self) -> list[list[str]]:
+        """For each method of each model its rank in every column, or those it may have."""
+        return [
+            [
+                plain(line.model.replace("--", "/")),
+                plain(line.method),
+                *(str(line.cells[column].place or "-") for column in self.columns),
+            ]
+            for line in self.lines
+            if any(cell.place for cell in line.cells.values())
+        ]
+
+    def warnings(self) -> list[str]:
+        """Where there is too little to tell: few seeds, few units, seeds alone."""
+        found = []
+        for count in range(1, FEW):
+            few = [line for line in self.lines if len(line.seeds) == count]
+            names = ", ".join(dict.fromkeys(line.method for line in few))
+            who = "every row" if len(few) == len(self.lines) else names
+            said = "intervals are of items alone and say nothing of other seeds"
+            said = said if count == 1 else "hardly any difference can be told"
+            found += [f"{count} seed{'s' * (count > 1)} ({who}): {said}"] if few else []
+        units = {c: max(line.cells[c].units for line in self.lines) for c in self.columns}
+        if few_units := [f"{_said(c)} ({n})" for c, n in units.items() if 0 < n < FEW_UNITS]:
+            said = "few authors, documents or tasks, which say little of others"
+            found.append(f"{said}: {', '.join(few_units)}")
+        made = {c: {line.cells[c].how for line in self.lines} - {None} for c in self.columns}
+        if alone := [_said(column) for column, how in made.items() if how == {"seeds"}]:
+            found.append(f"intervals of seeds alone, no means of items: {', '.join(alone)}")
+        return [plain(said) for said in found]
 
     def footnotes(self) -> list[str]:
         """Gaps and failures, each said once."""
@@ -162,18 +140,19 @@ class Board:
                 notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {said}")
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
-                    notes.setdefault(f"{line.method}, {column.replace('_', ' ')}: {cell.gap}")
+                    notes.setdefault(f"{line.method}, {_said(column)}: {cell.gap}")
         for column in self.columns:
             if most := max(line.cells[column].left_out for line in self.lines):
                 said = "answers of a run have no value (empty, or too short) and are left out"
-                notes.setdefault(f"{column.replace('_', ' ')}: up to {most} {said}")
+                notes.setdefault(f"{_said(column)}: up to {most} {said}")
         return [plain(note) for note in notes]
 
 
-def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
+def boards(records: Iterable[Record], suite: Suite, tallies: Tallies | None = None) -> list[Board]:
     """A board for each corpus and set of formulas among the records, usually one.
 
-    Those of a suite with an axis come one for each of its parts, in the suite's order.
+    Those of a suite with an axis come one for each of its parts, in the suite's order. Without the
+    `tallies` of their items, intervals and ties are of seeds alone.
     """
     places = {part: place for place, part in enumerate(suite.parts)}
 
@@ -182,11 +161,16 @@ def boards(records: Iterable[Record], suite: Suite) -> list[Board]:
         place = places.get(record.axis, len(places))
         return place, record.axis, digest(record.corpus, formulas, record.peft)
 
-    ordered = sorted(records, key=like)
-    return [_board(list(alike), suite) for _, alike in groupby(ordered, key=like)]
+    kept = list(records)
+    keys = {id(record): like(record) for record in kept}
+    ordered = sorted(kept, key=lambda record: keys[id(record)])
+    return [
+        _board(list(alike), suite, tallies or {})
+        for _, alike in groupby(ordered, key=lambda record: keys[id(record)])
+    ]
 
 
-def _board(records: list[Record], suite: Suite) -> Board:
+def _board(records: list[Record], suite: Suite, tallies: Tallies) -> Board:
     models, methods = _order(records, suite)
 
     def row(record: Record) -> tuple[int, int, str]:
@@ -196,8 +180,11 @@ def _board(records: list[Record], suite: Suite) -> Board:
             json.dumps([record.model, record.settings, record.setup], sort_keys=True),
         )
 
-    ordered = sorted(records, key=lambda r: (row(r), r.seed))
-    lines = [_line(list(alike), suite) for _, alike in groupby(ordered, key=row)]
+    keys = {id(record): row(record) for record in records}
+    ordered = sorted(records, key=lambda r: (keys[id(r)], r.seed))
+    rows = [list(alike) for _, alike in groupby(ordered, key=lambda r: keys[id(r)])]
+    better = {column: suite.better(column) for column in _read(suite)}
+    lines = lined(rows, better, len(suite.seeds), tallies)
     shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
     profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
     first = records[0]
@@ -205,7 +192,7 @@ def _board(records: list[Record], suite: Suite) -> Board:
     return Board(
         f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}",
         suite.shown,
-        {column: suite.better(column) for column in _read(suite)},
+        better,
         {column: first.formulas.get(column, "") for column in suite.shown},
         tuple(lines),
         {column: suite.group(column) for column in suite.shown},
@@ -230,25 +217,8 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
     return models, first + [name for name in methods if name not in first]
 
 
-def _line(records: Sequence[Record], suite: Suite) -> Line:
-    def cell(get: Callable[[Record], float | None], column: str = "") -> Cell:
-        values = tuple(value for record in records if (value := get(record)) is not None)
-        gap = "" if values else next((r.gaps[column] for r in records if column in r.gaps), "")
-        left_out = max(int(r.parts.get(column, {}).get("left_out", 0)) for r in records)
-        return Cell(values, max(len(records), len(suite.seeds)), gap, left_out)
-
-    return Line(
-        records[0].model["name"],
-        records[0].row,
-        {c: cell(lambda r, c=c: r.scores.get(c), c) for c in _read(suite)},  # type: ignore[misc]  # a bound loop variable
-        {c: cell(lambda r, c=c: _cost(r, c)) for c in COST},  # type: ignore[misc]  # a bound loop variable
-        tuple(record.seed for record in records),
-        tuple(f"seed {r.seed} {r.status}: {' '.join(r.error.split())}" for r in records if r.error),
-        max(record.trials for record in records),
-        records[0].settings,
-        next((record.weights for record in records if record.weights), None),
-        tuple(records),
-    )
+def _said(column: str) -> str:
+    return column.replace("_", " ")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -262,17 +232,14 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _cost(record: Record, name: str) -> float | None:
-    value = record.cost.get(name)
-    return None if value is None else value * COST[name][1]
+def numbers(
+    records: Iterable[Record], suite: Suite, tallies: Tallies | None = None
+) -> list[dict[str, str | float | None]]:
+    """One row per model, method and metric, as `board.schema.json` describes it.
 
-
-def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | float | None]]:
-    """One row per model, method and metric: mean, standard deviation, seeds, group, direction.
-
-    And the trials of each row, on boards where some row has any.
+    With the trials of each row, on boards where some row has any.
     """
-    made = boards(records, suite)
+    made = boards(records, suite, tallies)
     tuned = any(board.tuned for board in made)
     return [
         {
@@ -284,9 +251,7 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
             "group": board.groups[column],
             "formula": board.formulas[column],
             "better": board.better[column],
-            "mean": line.cells[column].mean,
-            "sd": line.cells[column].sd,
-            "seeds": len(line.cells[column].values),
+            **line.cells[column].numbers(),
             **({"trials": line.trials} if tuned else {}),
         }
         for board in made
@@ -295,8 +260,10 @@ def numbers(records: Iterable[Record], suite: Suite) -> list[dict[str, str | flo
     ]
 
 
-def frame(records: Iterable[Record], suite: Suite) -> "pd.DataFrame":
+def frame(
+    records: Iterable[Record], suite: Suite, tallies: Tallies | None = None
+) -> "pd.DataFrame":
     """The numbers as a pandas frame."""
     import pandas as pd
 
-    return pd.DataFrame(numbers(records, suite))
+    return pd.DataFrame(numbers(records, suite, tallies))

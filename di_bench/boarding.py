@@ -104,7 +104,8 @@ def written(choice: Choice, store: Store, asked: Asked) -> str:
     if asked.form is Format.html:
         text = page(choice, suite, store, records)
     else:
-        text = render(records, suite, asked.form.value)  # type: ignore[arg-type]  # any but html
+        tallies = store.tallies(suite, records)
+        text = render(records, suite, asked.form.value, tallies)  # type: ignore[arg-type]  # not html
     if asked.against:
         text += "\n" + literature.below(suite, records, asked.methods, asked.form.value)
     return text

@@ -90,7 +90,8 @@ def run(
         typer.echo(f"{len(work.runs)} cells: {done} done in {folder}, {len(todo)} to do")
 
         def draw() -> str:
-            return render(work.records(), work.suite, "text")
+            records = work.records()
+            return render(records, work.suite, "text", work.store.tallies(work.suite, records))
 
         if todo:
             with watching(todo, done, draw) as watcher:

@@ -6,9 +6,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from di_bench.board import ARROW, Board, Cell, Line
+from di_bench.board import ARROW, Board
 from di_bench.errors import plain
 from di_bench.front import Point, beaten, front, off
+from di_bench.line import Cell, Line
 from di_bench.method import NONE, RETRAIN
 
 NAMED = 2

@@ -10,6 +10,7 @@ from di_bench import board as boards
 from di_bench.composite import added
 from di_bench.progress import watching
 from di_bench.store import Store
+from di_bench.suite import Suite
 from di_bench.work import Choice, Work, cache_folder
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def run(
     todo = work.left()
     with watching(todo, len(work.runs) - len(todo), lambda: "") as watcher:
         run_all(todo, work.store, watcher, workers=workers)
-    return boards.frame(work.records(), work.suite)
+    return _frame(work.store, work.suite)
 
 
 def board(
@@ -48,8 +49,12 @@ def board(
     results: str | Path = "results",
 ) -> pd.DataFrame:
     """The board of stored records: one row per model, method and metric, or asked composite."""
-    work = Choice(suite, profile).loaded
-    records = Store(Path(results), cache_folder()).records(work)
+    return _frame(Store(Path(results), cache_folder()), Choice(suite, profile).loaded, composites)
+
+
+def _frame(store: Store, suite: Suite, composites: Sequence[str] = ()) -> pd.DataFrame:
+    records = store.records(suite)
+    tallies = store.tallies(suite, records)
     for name in composites:
-        records, work = added(records, work, name)
-    return boards.frame(records, work)
+        records, suite = added(records, suite, name)
+    return boards.frame(records, suite, tallies)

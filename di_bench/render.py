@@ -3,46 +3,54 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from textwrap import fill
 from typing import Literal
 
-from di_bench.board import NOTE, Board, boards, frame, numbers
+from di_bench.board import NOTE, Board, boards, frame, note, numbers
 from di_bench.errors import StoreError, nearest, plain
 from di_bench.escape import markdown
 from di_bench.figure import figure
 from di_bench.headline import grouped, headline
+from di_bench.line import Cell
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.scaling import scaling, short, shown
 from di_bench.suite import Suite
+from di_bench.tally import Tallies
 
 Format = Literal["text", "md", "latex", "csv", "json", "svg"]
 PAGES: Mapping[str, Format] = {"LEADERBOARD.md": "md", "SCALING.svg": "svg"}
 """What lies beside records, and how to write it."""
 
 
-def render(records: Iterable[Record], suite: Suite, form: Format) -> str:
+def render(
+    records: Iterable[Record], suite: Suite, form: Format, tallies: Tallies | None = None
+) -> str:
     """The board as text, Markdown, LaTeX, CSV or JSON, or drawn against size as SVG.
 
-    It ends with a newline. Raises StoreError for a figure of models that are all of one size.
+    `tallies` are of the records' items. It ends with a newline. Raises StoreError for a figure of
+    models that are all of one size.
     """
     kept = list(records)
     if form == "csv":
-        return str(frame(kept, suite).to_csv(index=False))
+        return str(frame(kept, suite, tallies).to_csv(index=False))
     if form == "json":
-        return json.dumps(numbers(kept, suite), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(numbers(kept, suite, tallies), indent=1, ensure_ascii=False) + "\n"
     if form == "svg":
         return figure(boards(kept, suite))
     draw = {"text": _text, "md": _markdown, "latex": _latex}[form]
-    return "\n".join(draw(board) for board in boards(kept, suite))
+    return "\n".join(draw(board) for board in boards(kept, suite, tallies))
 
 
-def pages(records: Iterable[Record], suite: Suite) -> dict[str, str]:
+def pages(
+    records: Iterable[Record], suite: Suite, tallies: Tallies | None = None
+) -> dict[str, str]:
     """The files of `PAGES` that records make: a figure only where some board is a ladder."""
     kept = list(records)
     ladder = any(scaling(board).is_ladder for board in boards(kept, suite))
     due = {name: form for name, form in PAGES.items() if form != "svg" or ladder}
-    return {name: render(kept, suite, form) for name, form in due.items()}
+    return {name: render(kept, suite, form, tallies) for name, form in due.items()}
 
 
 def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
@@ -56,7 +64,7 @@ def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
 
 
 def _text(board: Board) -> str:
-    notes = [f"* {note}" for note in (*board.composites, *board.footnotes())]
+    notes = [f"* {s}" for s in (*board.composites, *board.footnotes(), *board.warnings())]
     lines = aligned([board.header(), *board.rows()])
     top = [board.title, "", *(f"{fill(said, 100)}\n" for said in headline(board))]
     return "\n".join([*top, *lines, "", NOTE, *notes]) + "\n"
@@ -77,7 +85,9 @@ def _markdown(board: Board) -> str:
         for column, formula in board.formulas.items()
         if board.groups.get(column) != "composite"
     )
-    notes = [f"- {markdown(note)}" for note in (*board.composites, *board.footnotes())]
+    notes = [
+        f"- {markdown(note)}" for note in (*board.composites, *board.footnotes(), *board.warnings())
+    ]
     given = [f"- {markdown(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
     top = [f"# {markdown(board.title)}", "", *(f"{markdown(said)}\n" for said in headline(board))]
@@ -90,7 +100,7 @@ def _markdown(board: Board) -> str:
         *(["", *notes] if notes else []),
         *settings,
     ]
-    return "\n".join([*parts, *ends, *_ladder(board)]) + "\n"
+    return "\n".join([*parts, *ends, *_ranks(board), *_ladder(board)]) + "\n"
 
 
 def tabled(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
@@ -101,6 +111,19 @@ def tabled(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> 
 
     rule = "|" + "|".join([" --- "] * words + [" ---: "] * (len(header) - words)) + "|"
     return [row(header), rule, *map(row, rows)]
+
+
+def _ranks(board: Board) -> list[str]:
+    """Which place each method may have among those of its model."""
+    rows = board.ranks()
+    if not rows:
+        return []
+    said = (
+        "Among the methods of a model: from one more than are better to all but those that are "
+        "worse (5 %, Holm over all pairs)."
+    )
+    header = board.header()[: 2 + len(board.columns)]
+    return ["", "## Ranks", "", said, "", *tabled(header, rows, 2)]
 
 
 def _ladder(board: Board) -> list[str]:
@@ -124,6 +147,7 @@ _TEX = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$", "≈": r"$\approx$", "±": r"$\pm$",
+    "†": r"$\dagger$",
 }  # fmt: skip
 
 
@@ -131,19 +155,27 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
+def _tex_cell(cell: Cell) -> str:
+    text = _tex(cell.text)
+    return {"*": rf"\textbf{{{text}}}", "=": rf"{text}$^{{\dagger}}$"}.get(cell.mark, text)
+
+
 def _latex(board: Board) -> str:
     """A booktabs table with its notes below; needs the package booktabs and nothing else."""
 
-    def row(cells: Iterable[str]) -> str:
-        return " & ".join(_tex(cell) for cell in cells) + r" \\"
+    def row(cells: Sequence[str]) -> str:
+        return " & ".join([*map(_tex, cells[:2]), *cells[2:]]) + r" \\"
 
     header = board.header()
-    groups = [list(rows) for _, rows in groupby(board.rows(), key=lambda cells: cells[0])]
-    notes = [*headline(board), *board.composites, *board.footnotes()]
+    groups = [list(rows) for _, rows in groupby(board.rows(_tex_cell), key=itemgetter(0))]
     body = "\n\\midrule\n".join("\n".join(map(row, rows)) for rows in groups)
+    said = _tex(note("Bold:", "†"))
+    below = [*headline(board), *board.composites, *board.footnotes(), *board.warnings()]
     return "\n".join([
-        r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {_tex(NOTE)}}}",
-        rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule", row(header), r"\midrule",
+        r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {said}}}",
+        rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule",
+        row([*header[:2], *map(_tex, header[2:])]), r"\midrule",
         body, r"\bottomrule", r"\end{tabular}",
-        *(rf"\par {{\footnotesize {_tex(note)}}}" for note in notes), r"\end{table}",
+        *(rf"\par {{\footnotesize {_tex(one)}}}" for one in below),
+        r"\end{table}",
     ]) + "\n"  # fmt: skip

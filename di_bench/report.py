@@ -14,13 +14,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from di_bench.board import COST, NOTE, Board, Line, boards
+from di_bench.board import NOTE, Board, boards
 from di_bench.errors import plain
 from di_bench.headline import headline
+from di_bench.line import COST, Line
 from di_bench.methodfile import PACKAGED
 from di_bench.record import Record
 from di_bench.scaling import axis, known
 from di_bench.suite import Suite
+from di_bench.tally import Tallies
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("common.js", "table.js", "plots.js", "row.js", "start.js")
@@ -51,13 +53,14 @@ def report(
     items: Items,
     texts: Texts,
     named: str = "",
+    tallies: Tallies | None = None,
 ) -> str:
     """The page. `named` is the suite as the command line has it.
 
     The same records and texts give the same page, byte for byte.
     """
     maker = _Maker(suite, items, texts, named or suite.name)
-    made = [maker.board(board) for board in boards(records, suite)]
+    made = [maker.board(board) for board in boards(records, suite, tallies)]
     told = {"note": NOTE, "boards": made, "strings": list(maker.strings)}
     page = (FOLDER / "page.html").read_text(encoding="utf-8")
     scripts = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -97,7 +100,12 @@ class _Maker:
         rows = zip(board.lines, board.rows(), scores, strict=True)
         return {
             "title": plain(board.title),
-            "notes": [*headline(board), *board.composites, *board.footnotes()],
+            "notes": [
+                *headline(board),
+                *board.composites,
+                *board.footnotes(),
+                *board.warnings(),
+            ],
             "head": [plain(said) for said in board.header()],
             "columns": [_column(board, column) for column in board.columns],
             **_axes(board),

@@ -11,8 +11,9 @@ from itertools import count, groupby
 from operator import add, sub
 from statistics import median
 
-from di_bench.board import Board, Cell, Line
+from di_bench.board import Board
 from di_bench.errors import StoreError
+from di_bench.line import Cell, Line
 from di_bench.method import NONE, RETRAIN
 
 LADDER = 3

@@ -3,7 +3,6 @@
 The first axes are whatever is asked together; the last ones are seeds (S) and units (G).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,24 +44,25 @@ def crossed(table: Floats) -> Spread:
     of the smaller). Degrees of freedom are those of seeds and units, 1 / df averaged by their
     shares of Var. Satterthwaite's, which weigh the squares of shares, cover 92 % at three seeds.
     """
-    seeds, units = table.shape[-2:]
+    mean, by_seed, by_unit, left = effects(table)
+    squares = (by_seed**2).sum(-1), (by_unit**2).sum(-1), (left**2).sum((-2, -1))
+    return combined(mean, squares, *table.shape[-2:])
+
+
+def effects(table: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """The mean of (..., S, G) values, what each seed and each unit moves it by, and the rest."""
     mean = table.mean((-2, -1))
     centred = table - mean[..., None, None]
     by_seed, by_unit = centred.mean(-1), centred.mean(-2)
-    left = centred - by_seed[..., None] - by_unit[..., None, :]
-    free = (seeds - 1, units - 1, (seeds - 1) * (units - 1))
-    squares = (
-        units * (by_seed**2).sum(-1) / free[0],
-        seeds * (by_unit**2).sum(-1) / free[1],
-        (left**2).sum((-2, -1)) / free[2],
-    )
-    return combined(mean, squares, free)
+    return mean, by_seed, by_unit, centred - by_seed[..., None] - by_unit[..., None, :]
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
-def combined(mean: Floats, squares: tuple[Floats, Floats, Floats], free: Sequence[int]) -> Spread:
-    """From the mean squares of seeds, units and residual, and their degrees of freedom."""
-    by_seed, by_unit, left = squares
+def combined(mean: Floats, sums: tuple[Floats, Floats, Floats], seeds: int, units: int) -> Spread:
+    """`crossed`, from the sums of squared effects of seeds, of units, and of the rest."""
+    free = (seeds - 1, units - 1)
+    by_seed, by_unit = units * sums[0] / free[0], seeds * sums[1] / free[1]
+    left = sums[2] / (free[0] * free[1])
     least = np.minimum(by_seed, by_unit)
     least = np.where(least > ROUNDING * left, least, np.maximum(by_seed, by_unit))
     whole = np.maximum(by_seed + by_unit - left, least)
@@ -71,8 +71,7 @@ def combined(mean: Floats, squares: tuple[Floats, Floats, Floats], free: Sequenc
         for square, of in ((by_seed, free[0]), (by_unit, free[1]))
     ]
     df = np.where(whole > 0, 1 / (shares[0] + shares[1]), 0.0)
-    cells = (free[0] + 1) * (free[1] + 1)
-    return Spread(mean, whole / cells, np.maximum(df, min(free)))
+    return Spread(mean, whole / (seeds * units), np.maximum(df, min(free)))
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")

@@ -8,11 +8,15 @@ hold and how often a difference is a false alarm is measured by `benchmarks/cove
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from di_bench.spread import Floats, alone, crossed, welch
+
+Made = Literal["crossed", "seeds", "items"]
+Tested = Literal["paired", "paired seeds", "welch", "items"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,13 @@ class Sample:
     items: Floats | None = None
     """(S, G) contributions, whose mean over the units is the score of the seed."""
 
+    def apart(self, other: "Sample") -> "Sample":
+        """How far its scores are from another's of the same seed, either way; of shared seeds."""
+        theirs = dict(zip(other.seeds, other.scores, strict=True))
+        mine = zip(self.seeds, self.scores, strict=True)
+        known = {seed: abs(score - theirs[seed]) for seed, score in mine if seed in theirs}
+        return Sample(tuple(known), np.array(list(known.values()), dtype=np.float64))
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -36,7 +47,7 @@ class Estimate:
     low: float
     high: float
     df: float
-    how: Literal["crossed", "seeds", "items"]
+    how: Made
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,14 @@ class Difference:
     high: float
     p: float
     df: float
-    how: Literal["paired", "paired seeds", "welch", "items"]
+    how: Tested
+
+
+class Part(NamedTuple):
+    """What one seed has for a sample: its units, and the contribution of each (G,)."""
+
+    units: tuple[str, ...]
+    items: Floats
 
 
 def sample(
@@ -59,42 +77,56 @@ def sample(
     Seeds whose score is no number are left out. The items are used where their mean is the score
     in every seed. A lone group says nothing of groups, so its items are the units.
     """
+    rows = {seed: list(found) for seed, found in items.items()}
+    lone = len({group for found in rows.values() for _, group, _ in found}) == 1
+    parts = {}
+    for seed, found in rows.items():
+        units: dict[str, list[float]] = {}
+        for item, group, value in found:
+            units.setdefault(item if lone else group, []).append(value)
+        score = scores.get(seed, math.nan)
+        if found and agrees(math.fsum(value for _, _, value in found) / len(found), score):
+            names = sorted(units)
+            sums = np.array([math.fsum(units[name]) for name in names])
+            counts = np.array([len(units[name]) for name in names])
+            parts[seed] = Part(tuple(names), contributions(score, sums, counts))
+    return joined(scores, parts)
+
+
+def agrees(mean: float, score: float) -> bool:
+    """Whether a score is the mean of its items."""
+    return math.isclose(mean, score, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def contributions(score: float, sums: Floats, counts: NDArray[Any]) -> Floats:
+    """Of units whose items sum up to (G,) and are so many (G,): a large one counts for more.
+
+    m + G n_g / N (mean_g - m), which averages to the score m.
+    """
+    found: Floats = score + len(sums) * (sums - counts * score) / counts.sum()
+    return found
+
+
+def joined(scores: Mapping[int, float], parts: Mapping[int, Part]) -> Sample:
+    """A row's scores by seed with the parts of those seeds; with one missing, the scores alone.
+
+    A unit that a seed lacks does not move that seed. Where fewer than half of the units are in all
+    seeds there is nothing to cross.
+    """
     known = {seed: scores[seed] for seed in sorted(scores) if math.isfinite(scores[seed])}
     seeds, values = tuple(known), np.array(list(known.values()), dtype=np.float64)
-    rows = {seed: list(items.get(seed, ())) for seed in seeds}
-    if not all(rows.values()) or not seeds:
+    there = [parts[seed] for seed in seeds if seed in parts]
+    if len(there) < len(seeds) or not there:
         return Sample(seeds, values)
-    lone = len({group for found in rows.values() for _, group, _ in found}) == 1
-    names = {seed: [item if lone else group for item, group, _ in rows[seed]] for seed in seeds}
-    units = sorted({name for found in names.values() for name in found})
-    place = {name: at for at, name in enumerate(units)}
-    sums, counts = np.zeros((2, len(seeds), len(units)))
-    for at, seed in enumerate(seeds):
-        where = [place[name] for name in names[seed]]
-        np.add.at(sums[at], where, [value for _, _, value in rows[seed]])
-        np.add.at(counts[at], where, 1.0)
-    return of_sums(known, units, sums, counts)
-
-
-def of_sums(
-    scores: Mapping[int, float], units: Sequence[str], sums: Floats, counts: Floats
-) -> Sample:
-    """Of what each unit sums up to (S, G) and the items it has (S, G); scores as `sample` says.
-
-    A large group counts for more: its contribution is m + G n_g / N (mean_g - m), which averages to
-    the score m. One that has no items in a seed does not move that seed, and where fewer than half
-    are in all seeds there is nothing to cross.
-    """
-    seeds, values = tuple(scores), np.array(list(scores.values()), dtype=np.float64)
-    total = counts.sum(1)
-    means = sums.sum(1) / np.maximum(total, 1)
-    shared = int((counts > 0).all(0).sum())
-    agrees = total.all() and np.allclose(means, values, rtol=1e-9, atol=1e-12)
-    if not agrees or 2 * shared < len(units):
-        return Sample(seeds, values)
-    score = values[:, None]
-    items = score + len(units) * (sums - counts * score) / total[:, None]
-    return Sample(seeds, values, tuple(units), items)
+    units = there[0].units
+    if any(part.units != units for part in there):
+        units = tuple(sorted({unit for part in there for unit in part.units}))
+        if 2 * len(set(units).intersection(*(part.units for part in there))) < len(units):
+            return Sample(seeds, values)
+        there = [
+            _widened(part, known[seed], units) for seed, part in zip(seeds, there, strict=True)
+        ]
+    return Sample(seeds, values, units, np.stack([part.items for part in there]))
 
 
 def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
@@ -104,7 +136,7 @@ def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
     """
     if not sample.seeds:
         return None
-    how: Literal["crossed", "seeds", "items"]
+    how: Made
     table = sample.items if len(sample.units) > 1 else None
     if len(sample.seeds) > 1:
         how = "seeds" if table is None else "crossed"
@@ -130,7 +162,7 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
         a, b = _of_seeds(a, both), _of_seeds(b, both)
     if not a.seeds or not b.seeds:
         return None
-    how: Literal["paired", "paired seeds", "welch", "items"]
+    how: Tested
     tables = _aligned(a, b)
     if min(len(a.seeds), len(b.seeds)) == 1:
         if tables is None:
@@ -152,13 +184,12 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
 
 def holm(p: Sequence[float]) -> list[float]:
     """P-values adjusted for being several (Holm, 1979), in the given order; NaN is no test."""
-    adjusted = [math.nan] * len(p)
-    order = sorted((value, at) for at, value in enumerate(p) if not math.isnan(value))
-    most = 0.0
-    for place, (value, at) in enumerate(order):
-        most = max(most, min(1.0, (len(order) - place) * value))
-        adjusted[at] = most
-    return adjusted
+    values = np.array(p, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[values[tested].argsort(kind="stable")]
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1))
+    values[order] = np.minimum(stepped, 1.0)
+    return [float(value) for value in values]
 
 
 def _of_seeds(sample: Sample, seeds: Set[int]) -> Sample:
@@ -181,11 +212,18 @@ def _aligned(a: Sample, b: Sample) -> tuple[Floats, Floats] | None:
 
 
 def _over(sample: Sample, items: Floats, units: tuple[str, ...]) -> Floats:
-    """Contributions over more units than the sample has: those it lacks do not move its scores."""
+    """Contributions over these units."""
     if sample.units == units:
         return items
-    score = sample.scores[:, None]
-    wide = np.repeat(score, len(units), axis=1)
-    places = [units.index(unit) for unit in sample.units]
-    wide[:, places] += (items - score) * len(units) / len(sample.units)
-    return wide
+    rows = zip(items, sample.scores, strict=True)
+    return np.stack([_widened(Part(sample.units, row), score, units).items for row, score in rows])
+
+
+def _widened(part: Part, score: float, units: tuple[str, ...]) -> Part:
+    """Over more units than it has: those it lacks do not move its score."""
+    place = {unit: at for at, unit in enumerate(units)}
+    wide = np.full(len(units), score)
+    wide[[place[unit] for unit in part.units]] += (
+        (part.items - score) * len(units) / len(part.units)
+    )
+    return Part(units, wide)

@@ -9,12 +9,13 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -27,6 +28,9 @@ from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.suite import Suite
+
+if TYPE_CHECKING:
+    from di_bench.tally import Tallies
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +77,19 @@ class Store:
     def records(self, suite: Suite) -> list[Record]:
         """All records of a suite's profile, in a fixed order."""
         return records_in(self.folder(suite))
+
+    def tallies(self, suite: Suite, records: Iterable[Record]) -> "Tallies":
+        """What the items of records sum up to, for the columns that the suite shows."""
+        from di_bench.tally import tallies  # scipy: not for `plan`
+
+        folder, shown = self.folder(suite), suite.shown
+        return tallies({
+            record.name: (
+                folder / f"{record.name}.parquet",
+                {column: record.scores.get(column) for column in shown},
+            )
+            for record in records
+        })  # fmt: skip
 
     def keep(self, run: Run, record: Record, items: dict[str, Sequence[ItemScore]]) -> None:
         """File a record and its per-item scores: the scores first, so a record is never alone."""

@@ -44,7 +44,7 @@ def page(choice: Choice, suite: Suite, store: Store, records: Sequence[Record]) 
     def items(record: Record) -> ItemScores:
         return read_items(folder / f"{record.name}.parquet")
 
-    return report(records, suite, items, known, named)
+    return report(records, suite, items, known, named, store.tallies(suite, records))
 
 
 def texts(work: Work, records: Sequence[Record]) -> Texts:

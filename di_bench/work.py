@@ -131,7 +131,8 @@ class Work:
         from di_bench.render import PAGES, pages
 
         folder = self.store.folder(self.suite)
-        made = pages(self.records(), self.suite)
+        records = self.records()
+        made = pages(records, self.suite, self.store.tallies(self.suite, records))
         for name, text in made.items():
             with whole(folder / name) as draft:
                 draft.write_text(text, encoding="utf-8")
@@ -225,10 +226,12 @@ def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[P
     found = [(folder.parent.name, folder.name) for folder in folders]
     if not found:
         raise StoreError(f"{results}: holds no records to check a board against")
+    store = Store(results, cache_folder())
     for name, chosen in [(suite, profile)] if suite else found:
         loaded = Choice(name, chosen).loaded
         folder = results / loaded.name / chosen
-        made = pages(records_in(folder), loaded)
+        records = store.records(loaded)
+        made = pages(records, loaded, store.tallies(loaded, records))
         for file, form in PAGES.items():
             page = folder / file
             there = page.read_text(encoding="utf-8") if page.exists() else None

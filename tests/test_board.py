@@ -44,19 +44,19 @@ def cells(records: list[Record], suite: Suite, column: str = "kept") -> list[str
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ([0.1, 0.2, 0.6], "0.300 ± 0.265"),  # sd of .1 .2 .6: sqrt((.04 + .01 + .09) / 2)
+        ([0.1, 0.2, 0.6], "0.300 ± 0.657"),  # 4.303 sd / sqrt(3), sd = sqrt((.04 + .01 + .09) / 2)
         ([0.5, 0.5, 0.5], "0.500 ± 0.000"),
-        ([1.0, 2.0, None], "1.500 ± 0.707 (2)"),
-        ([1.0, 2.0], "1.500 ± 0.707 (2)"),
+        ([1.0, 2.0, None], "1.500 ± 6.353 (2)"),  # 12.706 sd / sqrt(2), sd = sqrt(1 / 2)
+        ([1.0, 2.0], "1.500 ± 6.353 (2)"),
         ([2.0, None, None], "2.000 (1)"),
         ([2.0], "2.000 (1)"),
         ([None, None, None], "-"),
-        ([123.4, 125.4, 127.4], "125 ± 2.000"),
+        ([123.4, 125.4, 127.4], "125 ± 4.968"),
         ([1e7, 1e7, 1e7], "1.0e+07 ± 0.000"),
         ([-1e-5, -1e-5, -1e-5], "0.000 ± 0.000"),
     ],
 )
-def test_a_cell_is_mean_and_spread_over_its_seeds(
+def test_a_cell_is_a_mean_and_half_of_its_interval(
     suite: Suite, values: list[float | None], shown: str
 ) -> None:
     assert cells(seeds(values), suite) == [shown]
@@ -80,7 +80,7 @@ def test_a_gap_is_a_dash_with_one_footnote(suite: Suite) -> None:
 def test_a_diverged_seed_is_missing_in_its_row_and_said_below(suite: Suite) -> None:
     lost = toy.record(seed=2, status="diverged", error="the loss is nan\nat step 3", scores={})
     board = only([*seeds([1.0, 2.0]), lost], suite)
-    assert str(board.lines[0].cells["kept"]) == "1.500 ± 0.707 (2)"
+    assert str(board.lines[0].cells["kept"]) == "1.500 ± 6.353 (2)"
     assert board.footnotes() == ["di on builtin/nano: seed 2 diverged: the loss is nan at step 3"]
 
 
@@ -115,7 +115,8 @@ def test_other_corpora_and_formulas_never_share_a_board(
     "change", [{"settings": {"strength": 3.0}}, {"model": {"name": "builtin--nano", "digest": "x"}}]
 )
 def test_other_settings_or_weights_are_another_row(suite: Suite, change: dict[str, Any]) -> None:
-    assert sorted(cells(seeds([0.1] * 3) + seeds([0.9] * 3, **change), suite)) == [
+    (board,) = boards(seeds([0.1] * 3) + seeds([0.9] * 3, **change), suite)
+    assert sorted(line.cells["kept"].text for line in board.lines) == [
         "0.100 ± 0.000",
         "0.900 ± 0.000",
     ]
@@ -210,10 +211,10 @@ def test_text_and_markdown_hold_title_rows_and_notes(suite: Suite) -> None:
     records = seeds([None] * 3, gaps={"kept": "nothing was asked"})
     text, page = render(records, suite, "text"), render(records, suite, "md")
     assert text.startswith("Toy protocol, toy secrets: builtin/nano\n\nmodel ")
-    assert text.endswith(f"{NOTE}\n* di, kept: nothing was asked\n")
+    assert f"{NOTE}\n* di, kept: nothing was asked\n* intervals of seeds alone" in text
     assert page.startswith("# Toy protocol, toy secrets: builtin/nano\n\n| model | method | ")
     assert "kept = `exact_memorization@1`" in page
-    assert page.endswith("\n\n- di, kept: nothing was asked\n")
+    assert "\n\n- di, kept: nothing was asked\n- intervals of seeds alone" in page
 
 
 def test_csv_and_json_come_back_with_every_digit(suite: Suite) -> None:

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from di_bench import suite as suites
-from di_bench.board import Cell
 from di_bench.figure import apart
+from di_bench.line import Cell
 from di_bench.panel import LETTER, Panel, cut, ink
 from di_bench.record import Record
 from di_bench.render import render
