@@ -192,10 +192,10 @@ def test_a_column_sorts_up_and_down_and_back_by_keyboard(page: Page) -> None:
 
 def test_the_tab_key_goes_through_the_page_from_top_to_bottom(page: Page) -> None:
     keys, seen = ActionChains(page), []
-    for _ in range(6):
+    for _ in range(7):
         keys.send_keys(Keys.TAB).perform()
         seen.append(focus(page))
-    assert seen == ["A", "find", "SUMMARY", "DIV", "method", "model"]
+    assert seen == ["A", "find", "spread", "SUMMARY", "DIV", "method", "model"]
     skip = page.find_element(By.CSS_SELECTOR, ".skip")
     skip.send_keys(Keys.ENTER)
     assert focus(page) == "plots"
