@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from di_bench.axes import titled
 from di_bench.corpus import digest
+from di_bench.doubts import doubts
 from di_bench.errors import plain
-from di_bench.line import COST, Cell, Line, lined
+from di_bench.line import COST, Cell, Line, lined, said
 from di_bench.record import Record
 from di_bench.suite import Suite
 from di_bench.tally import Tallies
@@ -34,10 +35,6 @@ def note(best: str, tied: str) -> str:
 
 
 NOTE = note("*", "=")
-FEW = 3
-"""Seeds below which hardly any difference can be told."""
-FEW_UNITS = 10
-"""Authors or documents below which they say little of others."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Board:
 
     def header(self) -> list[str]:
         """What stands over each column."""
-        shown = [f"{_said(c)} {ARROW[self.better[c]]}" for c in self.columns]
+        shown = [f"{said(c)} {ARROW[self.better[c]]}" for c in self.columns]
         tuned = ["trials"] if self.tuned else []
         return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
 
@@ -114,37 +111,22 @@ class Board:
         ]
 
     def warnings(self) -> list[str]:
-        """Where there is too little to tell: few seeds, few units, seeds alone."""
-        found = []
-        for count in range(1, FEW):
-            few = [line for line in self.lines if len(line.seeds) == count]
-            names = ", ".join(dict.fromkeys(line.method for line in few))
-            who = "every row" if len(few) == len(self.lines) else names
-            said = "intervals are of items alone and say nothing of other seeds"
-            said = said if count == 1 else "hardly any difference can be told"
-            found += [f"{count} seed{'s' * (count > 1)} ({who}): {said}"] if few else []
-        units = {c: max(line.cells[c].units for line in self.lines) for c in self.columns}
-        if few_units := [f"{_said(c)} ({n})" for c, n in units.items() if 0 < n < FEW_UNITS]:
-            said = "few authors, documents or tasks, which say little of others"
-            found.append(f"{said}: {', '.join(few_units)}")
-        made = {c: {line.cells[c].how for line in self.lines} - {None} for c in self.columns}
-        if alone := [_said(column) for column, how in made.items() if how == {"seeds"}]:
-            found.append(f"intervals of seeds alone, no means of items: {', '.join(alone)}")
-        return [plain(said) for said in found]
+        """Where there is too little to tell."""
+        return doubts(self.lines, self.columns)
 
     def footnotes(self) -> list[str]:
         """Gaps and failures, each said once."""
         notes: dict[str, None] = {}
         for line in self.lines:
-            for said in line.failed:
-                notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {said}")
+            for why in line.failed:
+                notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {why}")
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
-                    notes.setdefault(f"{line.method}, {_said(column)}: {cell.gap}")
+                    notes.setdefault(f"{line.method}, {said(column)}: {cell.gap}")
         for column in self.columns:
             if most := max(line.cells[column].left_out for line in self.lines):
-                said = "answers of a run have no value (empty, or too short) and are left out"
-                notes.setdefault(f"{_said(column)}: up to {most} {said}")
+                left = "answers of a run have no value (empty, or too short) and are left out"
+                notes.setdefault(f"{said(column)}: up to {most} {left}")
         return [plain(note) for note in notes]
 
 
@@ -215,10 +197,6 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
         methods += [] if record.row in methods else [record.row]
     first = [name for name in ("none", "retrain") if name in methods]
     return models, first + [name for name in methods if name not in first]
-
-
-def _said(column: str) -> str:
-    return column.replace("_", " ")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:

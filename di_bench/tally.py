@@ -4,8 +4,7 @@ Thousands of files are read for a large board, so each is reduced to sums as it 
 files have in common (which units there are, how many items each has) is held once.
 """
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,8 +29,8 @@ Tally = Mapping[str, Part]
 """By column: those whose score is the mean of their items."""
 Tallies = Mapping[str, Tally]
 """By the name of a record."""
-_AHEAD = 128
-"""Files that are opened while those before them are summed up."""
+MANY = 500
+"""From so many files on, arrow reads ahead on other processors; below, that costs more."""
 
 
 def tallies(files: Mapping[str, tuple[Path, Scores]]) -> Tallies:
@@ -39,16 +38,14 @@ def tallies(files: Mapping[str, tuple[Path, Scores]]) -> Tallies:
 
     A record without such a file has no items. Raises StoreError for one that cannot be read.
     """
-    reader, asked = Reader(), list(files.values())
-    slabs = [asked[at : at + _AHEAD] for at in range(0, len(asked), _AHEAD)]
-    found: list[Tally] = []
-    with ThreadPoolExecutor(1) as thread:  # arrow works beside Python; more threads would wait
-        coming = [thread.submit(_opened, slab) for slab in slabs[:1]]
-        for number, slab in enumerate(slabs):
-            coming += [thread.submit(_opened, later) for later in slabs[number + 1 : number + 2]]
-            opened = zip(coming.pop(0).result(), slab, strict=True)
-            found += [reader.tally(file, scores) for file, (_, scores) in opened]
-    return dict(zip(files, found, strict=True))
+    reader = Reader()
+    there = {name: asked for name, asked in files.items() if asked[0].exists()}
+    opened = _opened([path.absolute() for path, _ in there.values()])
+    found = {
+        name: reader.tally(file, scores)
+        for (name, (_, scores)), file in zip(there.items(), opened, strict=True)
+    }
+    return {name: found.get(name, {}) for name in files}
 
 
 @dataclass
@@ -58,9 +55,9 @@ class Reader:
     _layouts: dict[tuple[int, bytes], tuple[Names, Codes, Codes]] = field(default_factory=dict)
     _names: dict[bytes, Names] = field(default_factory=dict)
 
-    def tally(self, file: "_File | None", scores: Scores) -> Tally:
+    def tally(self, file: "_File", scores: Scores) -> Tally:
         """The parts of one file's columns."""
-        if file is None or not len(file):
+        if not len(file):
             return {}
         (metric, columns), (group, groups) = self._coded(file, "metric"), self._coded(file, "group")
         size = len(columns), len(groups)
@@ -104,16 +101,46 @@ class Reader:
         return codes, self._names[key]
 
 
-def _opened(slab: Sequence[tuple[Path, Scores]]) -> list["_File | None"]:
-    return [_File(path) if path.exists() else None for path, _ in slab]
+def _opened(paths: Sequence[Path]) -> Iterator["_File"]:
+    """Each file, in order. What is odd about one shows when it is read alone."""
+    done = 0
+    if len(paths) >= MANY:
+        for file in _ahead(paths):
+            yield file
+            done += 1
+    for path in paths[done:]:
+        yield _File(path)
+
+
+def _ahead(paths: Sequence[Path]) -> Iterator["_File"]:
+    """Files from the first one on, up to one that is not a single batch as it should be."""
+    from pyarrow import ArrowException, dataset, dictionary, float64, int32, schema, string
+
+    word = dictionary(int32(), string())
+    fields = schema([("metric", word), ("group", word), ("value", float64())])
+    form = dataset.ParquetFileFormat(dictionary_columns=["metric", "group"])
+    found = dataset.dataset([str(path) for path in paths], schema=fields, format=form)
+    waiting: _File | None = None
+    try:
+        for at, one in enumerate(found.scanner(columns=fields.names).scan_batches()):
+            if at >= len(paths) or one.fragment.path != str(paths[at]):
+                return
+            if waiting is not None:
+                yield waiting
+            columns = zip(fields.names, one.record_batch.columns, strict=True)
+            waiting = _File(paths[at], dict(columns))
+    except (OSError, ArrowException):
+        return
+    if waiting is not None:
+        yield waiting
 
 
 class _File:
     """The columns of one file, read when they are asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, found: dict[str, Any] | None = None) -> None:
         self._path = path
-        self._found = self._read(["metric", "group", "value"])
+        self._found = found or self._read(["metric", "group", "value"])
 
     def __len__(self) -> int:
         return len(self._found["value"])

@@ -18,12 +18,12 @@ ROWS = [
     ("task", "t1", "task", 1.0), ("task", "t2", "task", 0.0),
     ("auc", "a1", "a", 4.0), ("auc", "b1", "b", 5.0),
 ]  # fmt: skip
+NAMES = ("metric", "item", "group", "value")
 SCORES = {"kept": 3.0, "task": 0.5, "auc": 0.9, "none": None}
 
 
 def write(path: Path, rows: Sequence[tuple[str, str, str, float]]) -> Path:
-    names = ("metric", "item", "group", "value")
-    columns = zip(names, zip(*rows, strict=True), strict=True)
+    columns = zip(NAMES, zip(*rows, strict=True), strict=True)
     parquet.write_table(arrow({name: list(column) for name, column in columns}), path)
     return path
 
@@ -67,16 +67,39 @@ def test_a_column_goes_by_group_a_lone_group_by_item_others_not_at_all(tmp_path:
     assert list(found["task"].items) == [1, 0]
 
 
-def test_what_files_have_in_common_is_held_once(tmp_path: Path) -> None:
-    paths = [write(tmp_path / f"{number}.parquet", ROWS) for number in range(300)]
-    found = tally.tallies({path.stem: (path, SCORES) for path in paths})
-    assert list(found) == [path.stem for path in paths]
-    assert len({id(mine["kept"].units) for mine in found.values()}) == 1
+@pytest.mark.parametrize("odd", [None, "empty", "two groups", "damaged"])
+def test_many_files_read_ahead_are_what_each_is_alone(tmp_path: Path, odd: str | None) -> None:
+    count = tally.MANY + 20
+    paths = [write(tmp_path / f"{number:04}.parquet", ROWS) for number in range(count)]
+    place = paths[count // 2]
+    if odd == "empty":
+        parquet.write_table(arrow({name: [] for name in NAMES}), place)
+    elif odd == "two groups":
+        parquet.write_table(parquet.read_table(place), place, row_group_size=3)
+    elif odd == "damaged":
+        place.write_bytes(b"PAR1 no")
+    files = {path.stem: (path, SCORES) for path in paths}
+    if odd == "damaged":
+        with pytest.raises(StoreError, match=rf"{place.name}: cannot be read"):
+            tally.tallies(files)
+        return
+    found = tally.tallies(files)
+    assert list(found) == list(files)
+    alone = tally.tallies(dict([next(iter(files.items()))]))["0000"]
+    for name, mine in found.items():
+        if odd == "empty" and name == place.stem:
+            assert mine == {}
+            continue
+        assert set(mine) == {"kept", "task"}
+        for column, part in mine.items():
+            assert part.units == alone[column].units
+            assert list(part.items) == list(alone[column].items)
+    assert len({id(mine["kept"].units) for mine in found.values() if mine}) == 1
 
 
 def test_no_file_and_an_empty_one_have_no_items_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.parquet"
-    parquet.write_table(arrow({name: [] for name in ("metric", "item", "group", "value")}), empty)
+    parquet.write_table(arrow({name: [] for name in NAMES}), empty)
     files = {"gone": (tmp_path / "gone.parquet", SCORES), "empty": (empty, SCORES)}
     assert tally.tallies(files) == {"gone": {}, "empty": {}}
     assert tally.tallies({}) == {}

@@ -107,7 +107,7 @@ function drawPareto() {
       name: row.method + (several ? " " + row.model.split("/").pop() : ""),
       text: label(row) + ": " + x.label + " " + number(a) + ", " + y.label + " " + number(b) };
   }).sort((p, q) => p.x - q.x);
-  const [sx, sy] = [sign[x.better], sign[y.better]], fair = points.filter(p => p.row.method !== "retrain");
+  const [sx, sy] = [sign[x.better], sign[y.better]], fair = points.filter(p => !REFERENCES.includes(p.row.method));
   const beats = (p, q) => sx * (p.a - q.a) >= 0 && sy * (p.b - q.b) >= 0 && (p.a !== q.a || p.b !== q.b);
   const front = sx && sy ? fair.filter(p => !fair.some(q => beats(q, p))) : [];
   at("frontsaid").hidden = !front.length;
