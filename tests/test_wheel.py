@@ -42,6 +42,7 @@ def test_methods_and_suites_are_found_from_an_empty_folder(installed: Path, tmp_
         installed / "python", "-c", "import di_bench; print(di_bench.__file__)", cwd=tmp_path
     )
     assert Path(where.strip()).is_relative_to(installed.parent)
+    assert Path(where.strip()).with_name("board.schema.json").exists()
     listed = sh(installed / "di-bench", "list", "methods", cwd=tmp_path)
     assert [line.split()[0] for line in listed.splitlines()] == sorted(
         file.stem for file in (ROOT / "baselines").glob("*.py")
