@@ -48,10 +48,10 @@ class MethodFile:
             )
         path = Path(name)
         if path.suffix != ".py" and path.parent == Path():
-            known = [file.stem for file in PACKAGED.glob("*.py")]
-            if name not in known:
-                raise MethodError(f"no packaged method {name!r}; {nearest(name, known)}")
             path = PACKAGED / f"{name}.py"
+            if not path.is_file():
+                known = [file.stem for file in PACKAGED.glob("*.py")]
+                raise MethodError(f"no packaged method {name!r}; {nearest(name, known)}")
         return cls(path)
 
     @property

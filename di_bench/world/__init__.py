@@ -5,7 +5,7 @@ change of `VERSION`, because boards name it.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from di_bench.corpus import Item
@@ -87,6 +87,7 @@ def pretraining(seed: int = 0) -> tuple[Item, ...]:
     )
 
 
+@lru_cache(maxsize=4)
 def tasks(seed: int = 0) -> tuple[Task, ...]:
     """The language tasks and the exams: YAML and test rows as lm-eval reads them."""
     return (*nlu.tasks(seed), *wmdp.exams(seed))
