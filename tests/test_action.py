@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.test_cli import change, cli
+from tests.test_cli import change
 from tests.toy import METHOD
 
 CLAIMS = "require:\n  di: [accuracy <= 0.01 of none]\n"
@@ -265,8 +265,6 @@ def test_a_shallow_checkout_and_an_odd_name_are_refused(checkout: Path) -> None:
 
 
 def test_a_claim_that_is_broken_fails_the_job(suite_file: Path) -> None:
-    if "--gate" not in cli("check", "--help").output:
-        pytest.skip("`check` reads no gate file yet")
     small(suite_file.parent)
     (suite_file.parent / "gate.yaml").write_text(CLAIMS, encoding="utf-8")
     asked = {"suite": "./toy.yaml", "methods": "di\ndi", "install": "true", "gate": "gate.yaml"}
