@@ -274,9 +274,7 @@ def test_no_text_gets_past(text: str) -> None:
 def test_our_own_tables_stay_readable() -> None:
     shown = comment.inert(TABLE).splitlines()
     assert shown[0] == "# Smoke test, built-in authors v1: builtin/nano"
-    assert "| builtin/nano | none | 0.812 ± 0.147 | 0.294 ± 0.360 |" in "\n".join(
-        shown
-    )
+    assert "| builtin/nano | none | 0.812 ± 0.147 | 0.294 ± 0.360 |" in "\n".join(shown)
     assert any("forget accuracy = `exact_memorization@1`" in line for line in shown)
     assert comment.inert("| builtin/micro | di\\_retain | < 1 |") == (
         "| builtin/micro | di_retain | `< 1` |"
