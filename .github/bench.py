@@ -7,9 +7,10 @@ so the table is that job's claim: whoever shows it elsewhere must treat it so (s
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkdtemp
 
 CODES = {"passed": 0, "nothing to do": 0, "regressed": 1, "failed": 1, "not comparable": 2}
@@ -34,7 +35,8 @@ def main() -> None:
     append("GITHUB_STEP_SUMMARY", said)
     code = CODES.get(verdict, 2)
     append("GITHUB_OUTPUT", f"verdict={verdict}\ntable={table}\ncode={code}\n")
-    print(said)
+    with muted():
+        print(said)
 
 
 def bench(suite: str, chosen: Sequence[str], home: Path) -> tuple[str, str]:
@@ -112,15 +114,27 @@ def git(*arguments: str) -> str:
 
 
 def di_bench(*arguments: str) -> tuple[int, str]:
-    """Exit code and last word of a command. What it starts cannot speak to the runner."""
+    """Exit code and last word of a command, whose environment names no file of the runner's."""
     ours = ("GITHUB_", "ACTIONS_", "RUNNER_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    done = subprocess.run(
-        ["di-bench", *arguments], stderr=subprocess.PIPE, text=True, env=environment
-    )
-    print(done.stderr, file=sys.stderr, flush=True)
+    with muted():
+        done = subprocess.run(
+            ["di-bench", *arguments], stderr=subprocess.PIPE, text=True, env=environment
+        )
+        print(done.stderr, flush=True)
     said = done.stderr.strip().splitlines() or [f"di-bench {arguments[0]}: {done.returncode}"]
     return done.returncode, said[-1]
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Let the runner take no commands (`::error::`) from what is printed meanwhile."""
+    token = token_hex(16)
+    print(f"::stop-commands::{token}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"\n::{token}::", flush=True)
 
 
 def append(name: str, text: str) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
+from di_bench import escape
 from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.doubts import doubts
-from di_bench.errors import plain
 from di_bench.line import COST, Cell, Line, lined, said
 from di_bench.record import Record
 from di_bench.suite import Suite
@@ -77,8 +77,9 @@ class Board:
                 values.setdefault(name, []).append(value)
         shared = {name for name, found in values.items() if len(found) > 1 == len(set(found))}
         return [
-            plain(f"{method} on {model.replace('--', '/')}: ")
-            + plain(
+            escape.line(f"{method} on {model.replace('--', '/')}")
+            + ": "
+            + escape.line(
                 ", ".join(f"{k} {v}" for k, v in settings.items() if k not in shared) or "as it is"
             )
             for (model, method), settings in given.items()
@@ -89,8 +90,8 @@ class Board:
         tuned = self.tuned
         return [
             [
-                plain(line.model.replace("--", "/")),
-                plain(line.method),
+                escape.line(line.model.replace("--", "/")),
+                escape.line(line.method),
                 *(show(line.cells[column]) for column in self.columns),
                 *(show(line.cost[name]) for name in COST),
                 *([str(line.trials or "-")] if tuned else []),
@@ -102,8 +103,8 @@ class Board:
         """For each method of each model its rank in every column, or those it may have."""
         return [
             [
-                plain(line.model.replace("--", "/")),
-                plain(line.method),
+                escape.line(line.model.replace("--", "/")),
+                escape.line(line.method),
                 *(str(line.cells[column].place or "-") for column in self.columns),
             ]
             for line in self.lines
@@ -127,7 +128,7 @@ class Board:
             if most := max(line.cells[column].left_out for line in self.lines):
                 left = "answers of a run have no value (empty, or too short) and are left out"
                 notes.setdefault(f"{said(column)}: up to {most} {left}")
-        return [plain(note) for note in notes]
+        return [escape.line(note) for note in notes]
 
 
 def boards(records: Iterable[Record], suite: Suite, tallies: Tallies | None = None) -> list[Board]:
@@ -172,10 +173,10 @@ def _board(records: list[Record], suite: Suite, tallies: Tallies) -> Board:
     first = records[0]
     part = f", {titled(first.axis, suite.parts)}" if first.axis else ""
     return Board(
-        f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}",
+        escape.line(f"{first.title}, {first.corpus['name']}{profile}{part}: {shown}"),
         suite.shown,
         better,
-        {column: first.formulas.get(column, "") for column in suite.shown},
+        {column: escape.line(first.formulas.get(column, "")) for column in suite.shown},
         tuple(lines),
         {column: suite.group(column) for column in suite.shown},
         suite.front,
@@ -222,9 +223,9 @@ def numbers(
     return [
         {
             "board": board.title,
-            "model": line.model.replace("--", "/"),
+            "model": escape.line(line.model.replace("--", "/")),
             "parameters": line.parameters,
-            "method": line.method,
+            "method": escape.line(line.method),
             "metric": column,
             "group": board.groups[column],
             "formula": board.formulas[column],

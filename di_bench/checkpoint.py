@@ -158,7 +158,8 @@ def _under(name: str, folder: Path, reach: Reach) -> str:
         return named
     if is_folder(named):
         raise ModelError(f"{name}: goes on {named}, which is not here; put it into {name}/{BASE}")
-    sha = hub.commit("models", named, reach, config.get(_PLACES[1]))
+    revision = config.get(_PLACES[1])
+    sha = hub.commit("models", named, reach, None if revision is None else str(revision))
     return f"{named}@{sha}" if sha else named
 
 

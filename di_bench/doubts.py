@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from di_bench.errors import plain
+from di_bench import escape
 from di_bench.line import Line, said
 
 SEEDS = 3
@@ -21,7 +21,7 @@ def doubts(lines: Sequence[Line], columns: Sequence[str]) -> list[str]:
     made = {column: {line.cells[column].how for line in lines} - {None} for column in columns}
     if alone := [said(column) for column, how in made.items() if how == {"seeds"}]:
         found.append(f"intervals of seeds alone, no means of items: {', '.join(alone)}")
-    return [plain(one) for one in found]
+    return [escape.line(one) for one in found]
 
 
 def _few_seeds(lines: Sequence[Line]) -> list[str]:

@@ -62,7 +62,8 @@ class Fetcher:
             return
         self.model(adapter.under)
         name, _, sha = adapter.under.partition("@")
-        hub.hold("models", name, sha, read_json(adapter.path / checkpoint.ADAPTER).get("revision"))
+        revision = read_json(adapter.path / checkpoint.ADAPTER).get("revision")
+        hub.hold("models", name, sha, None if revision is None else str(revision))
 
     def data(self, suite: Suite) -> None:
         """The corpus, read once: that is what leaves it prepared."""

@@ -6,8 +6,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from di_bench import escape
 from di_bench.board import ARROW, Board
-from di_bench.errors import plain
 from di_bench.front import Point, beaten, front, off
 from di_bench.line import Cell, Line
 from di_bench.method import NONE, RETRAIN
@@ -29,7 +29,7 @@ def headline(board: Board) -> list[str]:
         "forgotten all, or nothing."
     )
     models = [list(rows) for _, rows in groupby(board.lines, key=lambda line: line.model)]
-    return [plain(said) for said in (first, *(_of_model(board, rows) for rows in models))]
+    return [escape.line(said) for said in (first, *(_of_model(board, rows) for rows in models))]
 
 
 def _of_model(board: Board, rows: Sequence[Line]) -> str:

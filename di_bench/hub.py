@@ -22,6 +22,7 @@ WEIGHTS = "*.safetensors"
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")
 """What a model has beside its weights: configuration and tokenizer. No code, nothing pickled."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)
 _OVERRULING = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_CACHE", "HF_MODULES_CACHE")
 
 
@@ -63,9 +64,9 @@ def commit(kind: Kind, name: str, reach: Reach, revision: str | None = None) -> 
 
     None when planning and it is not known here. Raises ModelError with the way out.
     """
+    ref = _ref(kind, name, revision)
     if revision and _COMMIT.fullmatch(revision):
         return revision
-    ref = repository(kind, name) / "refs" / (revision or "main")
     if ref.exists():
         return ref.read_text(encoding="utf-8").strip()
     if reach == "plan":
@@ -102,9 +103,20 @@ def pin(kind: Kind, name: str, revision: str | None = None) -> str:
 def hold(kind: Kind, name: str, sha: str, revision: str | None = None) -> None:
     """Let a revision (main if None) stand for this commit in the cache."""
     if revision != sha:
-        ref = repository(kind, name) / "refs" / (revision or "main")
+        ref = _ref(kind, name, revision)
         ref.parent.mkdir(parents=True, exist_ok=True)
         ref.write_text(sha, encoding="utf-8")
+
+
+def _ref(kind: Kind, name: str, revision: str | None) -> Path:
+    """Where the cache keeps what a revision stands for.
+
+    Trap: revisions also come from an adapter's own configuration. One with `..` in it would be a
+    path out of the cache. Raises ModelError for it.
+    """
+    if revision and not _REVISION.fullmatch(revision):
+        raise ModelError(f"{name}: {revision!r} is no revision; give a branch, a tag or a commit")
+    return repository(kind, name) / "refs" / (revision or "main")
 
 
 def resolved(spec: ModelSpec, reach: Reach) -> ModelSpec:

@@ -6,6 +6,7 @@ the text itself, also where it shares that tokenizer: one way for all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -61,7 +62,7 @@ class Sentences:
                 if spec.local
                 else snapshot_download(spec.id, revision=spec.revision, allow_patterns=wanted)
             )
-            _refuse_pickled(Path(folder))
+            refuse(Path(folder))
             return cls(
                 SentenceTransformer(
                     str(folder),
@@ -80,8 +81,19 @@ class Sentences:
         return [[float(value) for value in one] for one in found]
 
 
-def _refuse_pickled(folder: Path) -> None:
-    """A layer of an embedder has weights of its own, in a folder of its own."""
+def refuse(folder: Path) -> None:
+    """Raise ModelError for an embedder that would bring code: pickled weights, or foreign classes.
+
+    A layer has weights of its own, in a folder of its own. Trap: sentence-transformers before 6
+    imports the classes that `modules.json` names from any local folder, and from other repositories
+    of the hub too (`org/name--module.Class`), whatever `trust_remote_code` says.
+    """
+    for layer in json.loads((folder / LAYOUT).read_text(encoding="utf-8")):
+        if not (kind := str(layer["type"])).startswith("sentence_transformers."):
+            said = (
+                "only layers of sentence-transformers itself are loaded; its own code is never run"
+            )
+            raise ModelError(f"{folder.name}/{LAYOUT}: {kind!r}: {said}")
     for file in sorted(folder.glob("**/pytorch_model.bin")):
         if not list(file.parent.glob("*.safetensors")):
             said = "pickled weights can run code; convert them to model.safetensors"

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from hashlib import file_digest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import ValidationError
@@ -51,7 +51,8 @@ class Manifest(Spec):
 def manifest(folder: Path) -> Manifest | None:
     """The manifest of a folder; None if nothing was fetched to it.
 
-    Raises StoreError when a fetch was begun and never ended, or the file cannot be read.
+    Raises StoreError when a fetch was begun and never ended, the file cannot be read, or it names
+    a file outside the folder: it may come from anyone.
     """
     path = folder / NAME
     if not path.exists():
@@ -60,9 +61,18 @@ def manifest(folder: Path) -> Manifest | None:
             raise StoreError(f"{folder}: not all of it was fetched; run `{said}` again")
         return None
     try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+        found = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise StoreError(f"{path}: not a manifest this version can read; fetch again") from error
+    if away := [name for name in found.files if not _inside(name)]:
+        raise StoreError(f"{path}: names {away[0]!r}, which is not in its folder; fetch again")
+    return found
+
+
+def _inside(name: str) -> bool:
+    """Whether a name is below one of the parts that a fetch fills."""
+    steps = PurePosixPath(name).parts
+    return steps[:1] in [(part,) for part in PARTS] and ".." not in steps
 
 
 def write(folder: Path, suite: str, profile: str, command: str) -> Manifest:
@@ -93,11 +103,16 @@ def use(cache: Path, *, check: bool = False) -> bool:
 
 
 def mend(folder: Path) -> list[str]:
-    """Drop what is not as it was fetched, so that it is fetched again. Returns its names."""
+    """Drop what is not as it was fetched, so that it is fetched again. Returns its names.
+
+    Raises StoreError where a link leads out of the folder: nothing is deleted there.
+    """
     found = manifest(folder) if (folder / NAME).exists() else None
     names = [name for name, _ in broken(folder, found)] if found else []
     for name in names:
         path = folder / name
+        if not all(one.resolve().is_relative_to(folder.resolve()) for one in (path, path.parent)):
+            raise StoreError(f"{path}: was damaged and is a link out of {folder}; delete it")
         if Path(name).parts[:2] == (HUB, "datasets"):  # of a prepared data set all files belong
             shutil.rmtree(path.parent, ignore_errors=True)
         path.resolve().unlink(missing_ok=True)

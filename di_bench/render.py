@@ -8,8 +8,8 @@ from textwrap import fill
 from typing import Literal
 
 from di_bench.board import NOTE, Board, boards, frame, note, numbers
-from di_bench.errors import StoreError, nearest, plain
-from di_bench.escape import markdown
+from di_bench.errors import StoreError, nearest
+from di_bench.escape import line, markdown
 from di_bench.figure import figure
 from di_bench.headline import grouped, headline
 from di_bench.line import Cell
@@ -131,11 +131,11 @@ def _ladder(board: Board) -> list[str]:
     one = scaling(board)
     if not one.is_ladder:
         return []
-    header = ["method", *(f"{plain(shown(name))}, {short(n)}" for name, n in one.models.items())]
+    header = ["method", *(f"{line(shown(name))}, {short(n)}" for name, n in one.models.items())]
     lines = ["", "## Against size", "", "Models from left to right by their number of weights."]
     for column, title in zip(board.columns, board.header()[2:], strict=False):
         rows = [
-            [plain(row), *(str(of[m].cells[column]) if m in of else "-" for m in one.models)]
+            [line(row), *(str(of[m].cells[column]) if m in of else "-" for m in one.models)]
             for row, of in one.rows.items()
         ]
         lines += ["", f"### {markdown(title)}", "", *tabled(header, rows, 1)]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -287,3 +288,29 @@ def test_our_own_gate_reads_columns_of_smoke() -> None:
         for method in set(values) - {"none", "retrain"}:
             value = float(values[method][column])
             assert value <= bound if sign == "<=" else value >= bound, (method, claim)
+
+
+def test_the_runner_takes_no_command_from_what_strangers_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stranger = tmp_path / "di-bench"
+    stranger.write_text(
+        "#!/bin/sh\nprintf '::error::owned'\necho '::add-mask::x' >&2\nexit 3", encoding="utf-8"
+    )
+    stranger.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    spec = spec_from_file_location("bench", ROOT / ".github" / "bench.py")
+    assert spec
+    assert spec.loader
+    bench = module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    assert bench.di_bench("plan") == (3, "::add-mask::x")
+    out, err = capfd.readouterr()
+    first, *between, last = out.strip().splitlines()
+    begin, _, token = first.rpartition("::")
+    assert begin == "::stop-commands"
+    assert len(token) == 32
+    assert last == f"::{token}::"
+    assert between[0] == "::error::owned::add-mask::x"
+    assert token not in "".join(between)
+    assert err == ""

@@ -201,6 +201,23 @@ def test_latex_escapes_what_a_stranger_wrote_and_notes_it(suite: Suite) -> None:
         assert mark not in text
 
 
+@pytest.mark.parametrize("form", ["text", "md", "latex", "csv", "json"])
+def test_no_format_lets_a_record_speak_to_a_terminal(suite: Suite, form: Format) -> None:
+    odd = "x\x1b[31m\x9b2J\u202e\x00\n::error::owned"
+    records = [
+        toy.record(
+            title=odd, method=odd, model={"name": odd, "id": odd}, status=status, error=odd,
+            corpus={"name": odd}, formulas=dict.fromkeys(toy.record().formulas, odd),
+        )
+        for status in ("done", "failed")
+    ]  # fmt: skip
+    text = render(records, suite, form)
+    assert "owned" in text
+    assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
+    assert "\\u001b" not in text
+    assert not re.search(r"(?m)^::", text)
+
+
 def test_latex_has_a_rule_between_models(suite: Suite) -> None:
     records = seeds([0.5]) + seeds([0.5], model={"name": "llama-1234"})
     assert render(records, suite, "latex").count(r"\midrule") == 2

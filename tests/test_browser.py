@@ -36,7 +36,8 @@ FLAGS = (
 )
 SHOTS = os.environ.get("DI_BENCH_SCREENSHOTS")
 HOSTILE = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
-LINK = '<a href="javascript:alert(1)">here</a> \u202egnirts\u202c\u2028 \ud800 </td></table> <!-- '
+UNSEEN = "\u202egnirts\u202c\u2028 \ud800 \U000e0041"
+LINK = f'<a href="javascript:alert(1)">here</a> {UNSEEN} </td></table> <!-- '
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 Page = Any  # a browser on a page
@@ -377,7 +378,7 @@ def test_what_a_model_wrote_stays_text(page: Page, bench: Bench) -> None:
     (shown,) = texts(page, "#items td.text")
     assert HOSTILE in shown
     assert "javascript:alert(1)" in shown
-    assert "⟨U+202E⟩gnirts⟨U+202C⟩⟨U+2028⟩ ⟨U+D800⟩ </td></table> <!--" in shown
+    assert "⟨U+202E⟩gnirts⟨U+202C⟩⟨U+2028⟩ ⟨U+D800⟩ ⟨U+E0041⟩ </td></table> <!--" in shown
     assert not page.find_elements(By.CSS_SELECTOR, "main script, main img, main :not(svg) > a")
     assert page.title == title
     assert len(page.find_elements(By.TAG_NAME, "script")) == 2  # the data and the page's own

@@ -9,7 +9,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from di_bench.checkpoint import identify
+from di_bench import hub
+from di_bench.checkpoint import described, identify
 from di_bench.cli import app
 from di_bench.errors import DiBenchError, ModelError
 from di_bench.shape import shape_in, shape_of
@@ -214,6 +215,26 @@ def test_built_in_models_have_the_shape_their_sizes_say(tmp_path: Path) -> None:
 
     grown("builtin/nano", Template()).save(tmp_path)
     assert shape_in(tmp_path) == shape_of(ModelSpec(id="builtin/nano"), "plan")
+
+
+@pytest.mark.parametrize("revision", ["../../../secret", "/etc/hostname", "a/../b", ".", "-x", 5])
+def test_an_adapter_names_no_path_as_the_revision_of_what_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: object
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    (tmp_path / "hf" / "secret").parent.mkdir()
+    (tmp_path / "hf" / "secret").write_text("mine", encoding="utf-8")
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    config = {"base_model_name_or_path": "org/name", "revision": revision}
+    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    why = "not in the Hugging Face cache" if revision == 5 else "is no revision; give a branch"
+    with pytest.raises(ModelError, match=why):
+        described("org/adapter", folder, "cache")
+    if revision != 5:
+        with pytest.raises(ModelError, match="is no revision"):
+            hub.hold("models", "org/name", "0" * 40, str(revision))
 
 
 def test_a_hub_checkpoint_is_known_by_its_commit(

@@ -249,6 +249,8 @@ HOSTILE = [
     "\\<img\\>",
     "a \\| @everyone",
     "\\\\`@everyone`",
+    "fixed in 0123456789abcdef0123456789abcdef01234567",
+    "| 0123abc | v1.0123abcd |",
 ]
 
 
@@ -256,6 +258,7 @@ def check_inert(text: str) -> None:
     bare = outside_code(comment.inert(text))
     assert not re.search(r"[@#<&!\[\]$~\\`]", re.sub(r"(?m)^#{1,6} ", "", bare)), bare
     assert not re.search(r"://|www\.|mailto:|xmpp:|gh-\d", bare, re.IGNORECASE), bare
+    assert not re.search(r"\b[0-9a-f]{7,40}\b", bare), bare
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -257,6 +257,17 @@ def embedder(folder: Path) -> Path:
     return folder
 
 
+def test_an_embedder_brings_no_class_of_its_own(tmp_path: Path) -> None:
+    folder = embedder(tmp_path / "embedder")
+    judging.refuse(folder)
+    for kind in ("custom.Layer", "org/name--custom.Layer", "os.abort"):
+        layers = [{"idx": 0, "name": "0", "path": "", "type": kind}]
+        (folder / "modules.json").write_text(json.dumps(layers), encoding="utf-8")
+        with pytest.raises(ModelError, match="its own code is never run") as error:
+            judging.refuse(folder)
+        assert kind in str(error.value)
+
+
 def test_sentence_embeddings(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     folder, lm = embedder(tmp_path / "embedder"), newborn()

@@ -122,3 +122,39 @@ def test_two_files_never_have_one_place(tmp_path: Path) -> None:
         copies.copied([(one, place), (other, place)], tmp_path / "to", said.append)
     with pytest.raises(SuiteError, match="gone: no such file; name one that is there"):
         copies.copied([(tmp_path / "gone", place)], tmp_path / "to", said.append)
+
+
+@pytest.mark.parametrize(
+    "away", ["/{0}", "models/../../{1}", "huggingface/datasets/../../../{1}", "{1}"]
+)
+def test_a_strangers_manifest_deletes_nothing_outside_its_folder(tmp_path: Path, away: str) -> None:
+    mine, fetched = tmp_path / "thesis", tmp_path / "fetched"
+    mine.write_text("mine", encoding="utf-8")
+    fetched.mkdir()
+    made = manifest.write(fetched, "toy", "default", "di-bench fetch toy").model_dump()
+    name = away.format(str(mine).lstrip("/"), mine.name)
+    made["files"] = {name: {"size": 1, "sha256": ""}}
+    (fetched / "manifest.json").write_text(json.dumps(made), encoding="utf-8")
+    with pytest.raises(StoreError, match="which is not in its folder; fetch again"):
+        manifest.mend(fetched)
+    assert mine.read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_nothing_is_deleted_behind_a_link_out_of_the_folder(tmp_path: Path, linked: str) -> None:
+    mine, fetched = tmp_path / "mine" / "thesis", tmp_path / "fetched"
+    mine.parent.mkdir()
+    mine.write_text("mine", encoding="utf-8")
+    place = fetched / "huggingface" / "datasets"
+    place.parent.mkdir(parents=True)
+    if linked == "folder":
+        place.symlink_to(mine.parent)
+    else:
+        place.mkdir()
+        (place / "thesis").symlink_to(mine)
+    made = manifest.write(fetched, "toy", "default", "di-bench fetch toy").model_dump()
+    made["files"] = {"huggingface/datasets/thesis": {"size": 1, "sha256": ""}}
+    (fetched / "manifest.json").write_text(json.dumps(made), encoding="utf-8")
+    with pytest.raises(StoreError, match="is a link out of"):
+        manifest.mend(fetched)
+    assert mine.read_text("utf-8") == "mine"

@@ -27,7 +27,10 @@ MARK = "<!-- di-bench -->"
 BOT = "github-actions[bot]"
 
 _HARMLESS = re.compile(r"[A-Za-z0-9 .,;:%()+/'\"*_=>±≈↓↑→≤≥-]*")
-_LINK = re.compile(r"://|www\.|mailto:|xmpp:|\bgh-\d", re.IGNORECASE)
+_LINK = re.compile(
+    r"://|www\.|mailto:|xmpp:|\bgh-\d|(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])", re.IGNORECASE
+)
+"""What GitHub makes a link of: also the hash of a commit, of a fork too."""
 _DAMAGE = (BadZipFile, LZMAError, zlib.error, RuntimeError, EOFError, ValueError, OSError)
 """What reading a broken archive, or one of another kind, may raise."""
 _RULE = re.compile(r"\|(?: *:?-+:? *\|)+")

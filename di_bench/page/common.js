@@ -4,9 +4,9 @@ const REFERENCES = ["none", "retrain"];
 let board, sorted = { column: null, down: false }, opened = null, opener = null;
 
 // Characters that would be unseen, or turn what stands beside them, are written out as their numbers.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu;
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 const visible = text => text.replace(UNSEEN, found =>
-  "⟨U+" + found.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "⟩");
+  "⟨U+" + found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + "⟩");
 
 // Everything a stranger wrote is text of a node: nothing here ever parses it as markup.
 function el(name, parent, text, attributes) {
