@@ -122,7 +122,9 @@ class Suite(Spec):
             _known(("definitions",), "definitions", self.definitions, DEFINITIONS)
         axes.check(self.corpus, self.forget_sizes, self.requests)
         axes.check_models(self.forget_sizes, self.requests, self.models, self.peft)
+        _check_folder(("name",), self.name)
         for name, probe in self.probes.items():
+            _check_folder(("probes", name), name)
             self._check_probe(name, probe)
         for column in self.metrics:
             self._check_column(column)
@@ -289,6 +291,12 @@ def _check_judge(place: Place, judge: Judge) -> None:
     if judge.reader and judge.reader.builtin:
         said = "give a hub id or a folder, or leave it out and the base model reads"
         raise PlaceError((*place, "model"), said)
+
+
+def _check_folder(place: Place, name: str) -> None:
+    """What becomes the name of a folder must not lead to another one."""
+    if name != Path(name).name or name == "..":
+        raise PlaceError(place, f"{name!r} is a path, and folders are named after it; take a word")
 
 
 def _known(place: Place, what: str, name: str, known: Collection[str]) -> None:

@@ -22,6 +22,10 @@ def file(folder: Path, changes: str) -> Path:
 
 
 BAD = {
+    # names of folders that lead elsewhere
+    "{name: ../../x}": "name: '../../x' is a path, and folders are named after it; take a word",
+    "{name: ..}": "name: '..' is a path",
+    "{probes: {../x: {ask: tasks, tasks: [di_cola], path: ..}}}": "probes.../x: '../x' is a path",
     # unknown names, with the nearest right one
     "{titel: x}": "titel: unknown key; did you mean 'title'?",
     "{corpus: {splitz: {}}}": "corpus.splitz: unknown key; did you mean 'splits'?",
