@@ -71,7 +71,7 @@ class Sentences:
                     model_kwargs={"use_safetensors": True},
                 )
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             said = str(error).strip().partition("\n")[0][:200].rstrip(".")
             raise ModelError(f"{spec.id}: cannot be loaded as a judge ({said})") from error
 
