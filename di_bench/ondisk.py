@@ -6,7 +6,7 @@ to go to is unpacked once into a temporary file (`$TMPDIR` says where; a folder 
 do), which is gone when the process ends.
 """
 
-import pickle
+import json
 import tempfile
 import weakref
 from array import array
@@ -150,7 +150,7 @@ def unpacked(items: Iterable[Item], said: str) -> OnDisk:
             found = OnDisk(Path(file.name), index, _own)
             weakref.finalize(found, Path(file.name).unlink, missing_ok=True)
             for row, item in enumerate(items, 1):
-                raw = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)  # of our own making
+                raw = json.dumps(vars(item)).encode()
                 index.add(file.tell(), raw, row)
                 file.write(raw)
     except OSError as error:
@@ -162,5 +162,8 @@ def unpacked(items: Iterable[Item], said: str) -> OnDisk:
 
 
 def _own(raw: bytes, _: int) -> Item:
-    item: Item = pickle.loads(raw)
-    return item
+    return Item(**{name: _frozen(value) for name, value in json.loads(raw).items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - a field of an item
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
