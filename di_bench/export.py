@@ -36,9 +36,7 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise StoreError(f"{folder}: is not empty; name a new or empty folder")
     if record.status != "done":
-        raise StoreError(
-            f"{origin.named(record)}: {record.status}; such a run has no model to export"
-        )
+        raise StoreError(f"{record.name}: {record.status}; such a run has no model to export")
     run = origin.run(record, asked, store)
     hush()
     told: set[str] = set()
