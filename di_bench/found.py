@@ -13,6 +13,7 @@ from di_bench.objective import Values
 from di_bench.search import TRIALS, Value, nested
 from di_bench.spec import Tree, read_yaml
 from di_bench.store import whole
+from di_bench.table import padded
 from di_bench.tune import Study
 
 
@@ -34,12 +35,7 @@ def table(studies: Sequence[Study], budget: int) -> str:
         if best is not None and not best.feasible:
             said += " (feasible: false)"
         rows.append([model, study.start.method.name, str(len(trials)), fit, *values, said])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return "\n".join(padded(rows))
 
 
 def _numbers(values: Values, columns: Sequence[str]) -> list[str]:

@@ -9,8 +9,8 @@ from di_bench.escape import markdown
 from di_bench.method import NONE, RETRAIN
 from di_bench.published import METHODS, METRICS, Figure, column, known, why_none
 from di_bench.record import Record
-from di_bench.render import aligned, tabled
 from di_bench.suite import Suite
+from di_bench.table import aligned, tabled
 
 CAVEAT = (
     "These are others' runs, with recipes, tuning, precision and seeds of their own: they say "

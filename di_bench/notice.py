@@ -14,6 +14,7 @@ from di_bench.errors import StoreError
 from di_bench.escape import command, line, markdown, parameter
 from di_bench.finding import QUIET, Finding, count, ordered
 from di_bench.gatefile import Gate
+from di_bench.table import padded, tabled
 
 Format = Literal["text", "md", "junit", "github"]
 HEADER = (
@@ -81,16 +82,10 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
 
 
 def _text(findings: Sequence[Finding], gate: Gate) -> str:
-    rows = _rows(findings)
     lines = []
-    if rows:
-        table = [list(HEADER), *rows]
-        kept = [column for column in zip(*table, strict=True) if any(column[1:])]
-        widths = [max(map(len, column)) for column in kept]
-        for cells in zip(*kept, strict=True):
-            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            lines.append("  ".join(padded).rstrip())
-        lines.append("")
+    if rows := _rows(findings):
+        kept = [column for column in zip(HEADER, *rows, strict=True) if any(column[1:])]
+        lines = [*padded([*zip(*kept, strict=True)]), ""]
     return "\n".join([*lines, *_last(findings, gate)]) + "\n"
 
 
@@ -98,13 +93,8 @@ def _markdown(findings: Sequence[Finding], gate: Gate) -> str:
     *notes, said = _last(findings, gate)
     lines = [f"**di-bench check:** {markdown(said)}", ""]
     if rows := _rows(findings):
-        rule = [" --- "] * 4 + [" ---: "] * 4 + [" --- "]
-        lines += [_md_row(HEADER), f"|{'|'.join(rule)}|", *map(_md_row, rows), "", NOTE, ""]
+        lines += [*tabled(HEADER, rows, 4, after=1), "", NOTE, ""]
     return "\n".join([*lines, *(f"{markdown(note)}\n" for note in notes)])
-
-
-def _md_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def _junit(findings: Sequence[Finding], gate: Gate) -> str:

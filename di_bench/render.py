@@ -17,6 +17,7 @@ from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
 from di_bench.scaling import scaling, short, shown
 from di_bench.suite import Suite
+from di_bench.table import aligned, tabled
 from di_bench.tally import Tallies
 
 Format = Literal["text", "md", "latex", "csv", "json", "svg"]
@@ -70,15 +71,6 @@ def _text(board: Board) -> str:
     return "\n".join([*top, *lines, "", NOTE, *notes]) + "\n"
 
 
-def aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """A table as text, columns below each other and a rule under its first row."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
-    ]
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
-
-
 def _markdown(board: Board) -> str:
     formulas = ", ".join(
         f"{markdown(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
@@ -101,16 +93,6 @@ def _markdown(board: Board) -> str:
         *settings,
     ]
     return "\n".join([*parts, *ends, *_ranks(board), *_ladder(board)]) + "\n"
-
-
-def tabled(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
-    """A Markdown table whose first columns hold words, the others numbers."""
-
-    def row(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
-
-    rule = "|" + "|".join([" --- "] * words + [" ---: "] * (len(header) - words)) + "|"
-    return [row(header), rule, *map(row, rows)]
 
 
 def _ranks(board: Board) -> list[str]:

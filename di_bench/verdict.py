@@ -10,7 +10,7 @@ from di_bench.board import ARROW
 from di_bench.comparison import Contrast, Side
 from di_bench.escape import markdown
 from di_bench.itemwise import Apart, Most
-from di_bench.render import aligned, tabled
+from di_bench.table import aligned, tabled
 
 Form = Literal["text", "md", "json"]
 LONGEST = 400
