@@ -76,7 +76,8 @@ def most(a: Side, b: Side, column: str, top: int) -> Most:
     mine, theirs = (_values(side, column) for side in (a, b))
     shared = [key for key in mine if key in theirs]
     if not shared:
-        known = {name for name in a.items if name in b.items}
+        known = {c for one in a.row.kept for c in one.items}
+        known &= {c for one in b.row.kept for c in one.items}
         raise StoreError(f"{column}: has no items to compare; {nearest(column, known)}")
     found = [Apart(*key, mine[key], theirs[key]) for key in shared]
     found.sort(key=lambda one: (-abs(one.a - one.b), one.item, one.group))
@@ -86,7 +87,7 @@ def most(a: Side, b: Side, column: str, top: int) -> Most:
 def _values(side: Side, column: str) -> Mapping[tuple[str, str], float]:
     """(item, group) to its mean over seeds, of those that every seed has."""
     seeds = []
-    for rows in side.items.get(column, {}).values():
+    for rows in (one.items[column] for one in side.row.kept if column in one.items):
         values: dict[tuple[str, str], list[float]] = {}
         for item, group, value in rows:
             values.setdefault((item, group), []).append(value)
