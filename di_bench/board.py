@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
+from di_bench import label
 from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.doubts import doubts
 from di_bench.errors import plain
-from di_bench.line import COST, Cell, Line, lined, said
+from di_bench.line import COST, Cell, Line, lined
 from di_bench.record import Record
 from di_bench.suite import Suite
 from di_bench.tally import Tallies
@@ -55,9 +56,13 @@ class Board:
 
     def header(self) -> list[str]:
         """What stands over each column."""
-        shown = [f"{said(c)} {ARROW[self.better[c]]}" for c in self.columns]
+        shown = [self.heading(column) for column in self.columns]
         tuned = ["trials"] if self.tuned else []
         return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
+
+    def heading(self, column: str) -> str:
+        """A column with its direction."""
+        return f"{label.column(column)} {ARROW[self.better[column]]}"
 
     @property
     def tuned(self) -> bool:
@@ -77,7 +82,7 @@ class Board:
                 values.setdefault(name, []).append(value)
         shared = {name for name, found in values.items() if len(found) > 1 == len(set(found))}
         return [
-            plain(f"{method} on {model.replace('--', '/')}: ")
+            plain(f"{method} on {label.model(model)}: ")
             + plain(
                 ", ".join(f"{k} {v}" for k, v in settings.items() if k not in shared) or "as it is"
             )
@@ -89,7 +94,7 @@ class Board:
         tuned = self.tuned
         return [
             [
-                plain(line.model.replace("--", "/")),
+                plain(label.model(line.model)),
                 plain(line.method),
                 *(show(line.cells[column]) for column in self.columns),
                 *(show(line.cost[name]) for name in COST),
@@ -102,7 +107,7 @@ class Board:
         """For each method of each model its rank in every column, or those it may have."""
         return [
             [
-                plain(line.model.replace("--", "/")),
+                plain(label.model(line.model)),
                 plain(line.method),
                 *(str(line.cells[column].place or "-") for column in self.columns),
             ]
@@ -110,23 +115,23 @@ class Board:
             if any(cell.place for cell in line.cells.values())
         ]
 
-    def warnings(self) -> list[str]:
-        """Where there is too little to tell."""
-        return doubts(self.lines, self.columns)
+    def notes(self) -> list[str]:
+        """What stands below: composites, gaps, failures, and where there is too little to tell."""
+        return [*self.composites, *self.footnotes(), *doubts(self.lines, self.columns)]
 
     def footnotes(self) -> list[str]:
         """Gaps and failures, each said once."""
         notes: dict[str, None] = {}
         for line in self.lines:
             for why in line.failed:
-                notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {why}")
+                notes.setdefault(f"{line.method} on {label.model(line.model)}: {why}")
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
-                    notes.setdefault(f"{line.method}, {said(column)}: {cell.gap}")
+                    notes.setdefault(f"{line.method}, {label.column(column)}: {cell.gap}")
         for column in self.columns:
             if most := max(line.cells[column].left_out for line in self.lines):
                 left = "answers of a run have no value (empty, or too short) and are left out"
-                notes.setdefault(f"{said(column)}: up to {most} {left}")
+                notes.setdefault(f"{label.column(column)}: up to {most} {left}")
         return [plain(note) for note in notes]
 
 
@@ -167,7 +172,7 @@ def _board(records: list[Record], suite: Suite, tallies: Tallies) -> Board:
     rows = [list(alike) for _, alike in groupby(ordered, key=lambda r: keys[id(r)])]
     better = {column: suite.better(column) for column in _read(suite)}
     lines = lined(rows, better, len(suite.seeds), tallies)
-    shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
+    shown = ", ".join(dict.fromkeys(label.model(line.model) for line in lines))
     profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
     first = records[0]
     part = f", {titled(first.axis, suite.parts)}" if first.axis else ""
@@ -222,7 +227,7 @@ def numbers(
     return [
         {
             "board": board.title,
-            "model": line.model.replace("--", "/"),
+            "model": label.model(line.model),
             "parameters": line.parameters,
             "method": line.method,
             "metric": column,

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from di_bench import label
 from di_bench.errors import MethodError
 from di_bench.objective import Values
 from di_bench.search import TRIALS, Value, nested
@@ -23,7 +24,7 @@ def table(studies: Sequence[Study], budget: int) -> str:
     head = ["model", "method", "trials", "feasible", *columns, "best settings"]
     rows, models = [head], set()
     for study in studies:
-        model = study.start.base.name.replace("--", "/")
+        model = label.model(study.start.base.name)
         if model not in models:
             models.add(model)
             rows.append([model, "none", "-", "-", *_numbers(study.trials.none, columns), ""])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from di_bench import label
 from di_bench.errors import StoreError
 from di_bench.escape import command, line, markdown, parameter
 from di_bench.finding import QUIET, Finding, count, ordered
@@ -56,7 +57,7 @@ def _cells(finding: Finding) -> list[str]:
     found, p = finding.difference, finding.p
     moved = f"{found.mean:+.3g} [{found.low:.3g}, {found.high:.3g}]" if found else ""
     shown = "" if p is None else "<.0001" if p < 0.0001 else f"{p:.2g}"
-    names = (finding.model.replace("--", "/"), finding.method, finding.what)
+    names = (label.model(finding.model), finding.method, finding.what)
     numbers = (_number(finding.reference), _number(finding.candidate), moved, shown)
     return [finding.verdict, *map(line, names), *numbers, line(finding.why)]
 
@@ -70,7 +71,7 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
     only = f"; only {', '.join(gate.methods)}" if gate.methods else ""
     left = f"; left out: {', '.join(gate.leave_out)}" if gate.leave_out else ""
     said = f"{count(findings)} (tolerance {gate.tolerance:g}, alpha {gate.alpha:g}){only}{left}"
-    lone = sorted({f"{f.method} on {f.model.replace('--', '/')}" for f in findings if f.lone})
+    lone = sorted({f"{f.method} on {label.model(f.model)}" for f in findings if f.lone})
     which = ", ".join(lone) if len(lone) < 5 else f"{len(lone)} rows"
     notes = [f"one seed, so only items can tell: {which}"] if lone else []
     if any(finding.verdict == "unclear" for finding in findings):
@@ -106,7 +107,7 @@ def _junit(findings: Sequence[Finding], gate: Gate) -> str:
     by_model = sorted(findings, key=lambda finding: finding.model)
     for model, alike in groupby(by_model, key=lambda finding: finding.model):
         found = list(alike)
-        suite = ET.SubElement(root, "testsuite", name=line(model.replace("--", "/")))
+        suite = ET.SubElement(root, "testsuite", name=line(label.model(model)))
         for finding in found:
             suite.append(_case(finding))
         _counted(suite)

@@ -7,6 +7,7 @@ from operator import itemgetter
 from textwrap import fill
 from typing import Literal
 
+from di_bench import label
 from di_bench.board import NOTE, Board, boards, frame, note, numbers
 from di_bench.errors import StoreError, nearest, plain
 from di_bench.escape import markdown
@@ -15,7 +16,7 @@ from di_bench.headline import grouped, headline
 from di_bench.line import Cell
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
-from di_bench.scaling import scaling, short, shown
+from di_bench.scaling import scaling, short
 from di_bench.suite import Suite
 from di_bench.table import aligned, tabled
 from di_bench.tally import Tallies
@@ -65,7 +66,7 @@ def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
 
 
 def _text(board: Board) -> str:
-    notes = [f"* {s}" for s in (*board.composites, *board.footnotes(), *board.warnings())]
+    notes = [f"* {s}" for s in board.notes()]
     lines = aligned([board.header(), *board.rows()])
     top = [board.title, "", *(f"{fill(said, 100)}\n" for said in headline(board))]
     return "\n".join([*top, *lines, "", NOTE, *notes]) + "\n"
@@ -73,13 +74,11 @@ def _text(board: Board) -> str:
 
 def _markdown(board: Board) -> str:
     formulas = ", ".join(
-        f"{markdown(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
+        f"{markdown(label.column(column))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
         if board.groups.get(column) != "composite"
     )
-    notes = [
-        f"- {markdown(note)}" for note in (*board.composites, *board.footnotes(), *board.warnings())
-    ]
+    notes = [f"- {markdown(note)}" for note in board.notes()]
     given = [f"- {markdown(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
     top = [f"# {markdown(board.title)}", "", *(f"{markdown(said)}\n" for said in headline(board))]
@@ -113,7 +112,10 @@ def _ladder(board: Board) -> list[str]:
     one = scaling(board)
     if not one.is_ladder:
         return []
-    header = ["method", *(f"{plain(shown(name))}, {short(n)}" for name, n in one.models.items())]
+    header = [
+        "method",
+        *(f"{plain(label.model(name))}, {short(n)}" for name, n in one.models.items()),
+    ]
     lines = ["", "## Against size", "", "Models from left to right by their number of weights."]
     for column, title in zip(board.columns, board.header()[2:], strict=False):
         rows = [
@@ -152,7 +154,7 @@ def _latex(board: Board) -> str:
     groups = [list(rows) for _, rows in groupby(board.rows(_tex_cell), key=itemgetter(0))]
     body = "\n\\midrule\n".join("\n".join(map(row, rows)) for rows in groups)
     said = _tex(note("Bold:", "†"))
-    below = [*headline(board), *board.composites, *board.footnotes(), *board.warnings()]
+    below = [*headline(board), *board.notes()]
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {said}}}",
         rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule",

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from di_bench import label
 from di_bench.board import NOTE, Board, boards
 from di_bench.errors import plain
 from di_bench.headline import headline
@@ -100,12 +101,7 @@ class _Maker:
         rows = zip(board.lines, board.rows(), scores, strict=True)
         return {
             "title": plain(board.title),
-            "notes": [
-                *headline(board),
-                *board.composites,
-                *board.footnotes(),
-                *board.warnings(),
-            ],
+            "notes": [*headline(board), *board.notes()],
             "head": [plain(said) for said in board.header()],
             "columns": [_column(board, column) for column in board.columns],
             **_axes(board),
@@ -147,7 +143,7 @@ def _column(board: Board, column: str) -> dict[str, Any]:
     scale = axis([cell for cell in cells if known(cell)])
     return {
         "name": column,
-        "label": plain(column.replace("_", " ")),
+        "label": plain(label.column(column)),
         "better": board.better[column],
         "formula": plain(board.formulas[column]),
         "axis": asdict(scale),
