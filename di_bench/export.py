@@ -15,7 +15,7 @@ from di_bench import adapt, origin
 from di_bench.checkpoint import BASE
 from di_bench.errors import MethodError, StoreError
 from di_bench.lm import LM, hush
-from di_bench.model import is_folder
+from di_bench.model import is_folder, parted
 from di_bench.pipeline import Pipeline
 from di_bench.record import Record
 from di_bench.run import Run
@@ -69,8 +69,7 @@ def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> st
     elif is_folder(checkpoint):
         checkpoint = str(Path(checkpoint).expanduser().resolve())
     else:
-        checkpoint, _, held = checkpoint.partition("@")
-        revision = held or None
+        checkpoint, revision = parted(checkpoint)
     adapt.save(lm, draft, checkpoint, revision)
     return f"AutoPeftModelForCausalLM.from_pretrained({str(place)!r}); it goes on {checkpoint}"
 
