@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from di_bench.draft import whole
 from di_bench.errors import DiBenchError
 from di_bench.options import RESULTS, Against, Cache, Format, Profile, Results, plain_errors
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.work import Choice, cache_folder
 
 

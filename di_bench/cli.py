@@ -215,10 +215,10 @@ def check(
     Worse is beyond the tolerance and significant, adjusted for all comparisons of the check.
     """
     from di_bench import notice, side
+    from di_bench.draft import whole
     from di_bench.finding import exit_code
     from di_bench.gate import check as compared
     from di_bench.gatefile import check_names, read_gate
-    from di_bench.store import whole
 
     with plain_errors():
         asked = read_gate(gate, tolerance, method or (), leave_out or ())
@@ -264,7 +264,7 @@ def show(
     `--curve` asks for it, so what is piped on stays JSON.
     """
     from di_bench import showing
-    from di_bench.store import read_record
+    from di_bench.recordfile import read_record
 
     with plain_errors():
         path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"

@@ -17,8 +17,8 @@ from di_bench import stats
 from di_bench.errors import StoreError, nearest
 from di_bench.method import RETRAIN
 from di_bench.record import Record, unlike
+from di_bench.recordfile import read_record
 from di_bench.side import Kept, Row
-from di_bench.store import read_record
 
 Better = Literal["A", "B", ""]
 SURE = 0.05

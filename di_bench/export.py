@@ -13,13 +13,14 @@ from pathlib import Path
 
 from di_bench import adapt, origin
 from di_bench.checkpoint import BASE
+from di_bench.draft import whole
 from di_bench.errors import MethodError, StoreError
 from di_bench.lm import LM, hush
 from di_bench.model import is_folder, parted
 from di_bench.pipeline import Pipeline
 from di_bench.record import Record
 from di_bench.run import Run
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.work import Choice
 
 Say = Callable[[str], None]

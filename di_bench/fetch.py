@@ -15,11 +15,12 @@ from pathlib import Path
 from di_bench import checkpoint, copies, hub, manifest, nlu
 from di_bench.asks import Tasks
 from di_bench.checkpoint import Checkpoint
+from di_bench.draft import whole
 from di_bench.errors import DiBenchError, ModelError
 from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.model import is_folder
 from di_bench.shape import read_json
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.suite import Suite
 from di_bench.work import Choice
 

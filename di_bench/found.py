@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from di_bench import label
+from di_bench.draft import whole
 from di_bench.errors import MethodError
 from di_bench.objective import Values
 from di_bench.search import TRIALS, Value, nested
 from di_bench.spec import Tree, read_yaml
-from di_bench.store import whole
 from di_bench.table import padded
 from di_bench.tune import Study
 

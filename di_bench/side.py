@@ -16,7 +16,7 @@ from di_bench import stats
 from di_bench.errors import StoreError
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
-from di_bench.store import read_items, read_record, record_paths
+from di_bench.recordfile import read_items, read_record, record_paths
 
 Key = tuple[str, str]
 """Model and method; the method as `Record.cell` has it."""

@@ -13,9 +13,10 @@ from di_bench.asks import OfItems, Write
 from di_bench.errors import DiBenchError
 from di_bench.method import NONE
 from di_bench.record import Record
+from di_bench.recordfile import read_items
 from di_bench.report import Asked, ItemScores, Texts, report
 from di_bench.run import Run
-from di_bench.store import Store, read_items
+from di_bench.store import Store
 from di_bench.suite import PACKAGED, Suite
 from di_bench.transcript import Row, kept_rows
 from di_bench.work import Choice, Work

@@ -18,14 +18,16 @@ from di_bench.asks import Judge
 from di_bench.checkpoint import Checkpoint
 from di_bench.corpus import Corpus
 from di_bench.device import cores
+from di_bench.draft import whole
 from di_bench.errors import StoreError, SuiteError
 from di_bench.hub import Reach, resolved
 from di_bench.lineage import Base, base_key
 from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.record import Record
+from di_bench.recordfile import records_in
 from di_bench.run import Run, grid
 from di_bench.spec import Tree, changes_of, merged
-from di_bench.store import Store, records_in, whole
+from di_bench.store import Store
 from di_bench.suite import Suite
 
 
