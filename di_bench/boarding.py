@@ -59,9 +59,9 @@ def board(
     """
     with plain_errors():
         if check:
-            from di_bench.work import checked_boards
+            from di_bench import leaderboard
 
-            for page in checked_boards(results, suite, profile):
+            for page in leaderboard.checked(results, suite, profile):
                 typer.echo(f"{page}: made from its records")
             return
         if suite is None:

@@ -65,6 +65,7 @@ def run(
 ) -> None:
     """Do what is not done yet, then show the board."""
     from di_bench import ranks
+    from di_bench.leaderboard import publish
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
@@ -97,7 +98,7 @@ def run(
             with watching(todo, done, draw) as watcher:
                 run_all(todo, work.store, follow(watcher), workers=workers or work.workers())
         if ranks.first():
-            work.publish()
+            publish(work)
         typer.echo(draw())
         kept = [work.store.record(run) for run in work.runs]
         if wrong := [record for record in kept if record and record.status == "failed"]:

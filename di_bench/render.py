@@ -1,7 +1,7 @@
 """A board written out: text, Markdown, LaTeX, CSV, JSON, SVG. What a model wrote is escaped."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from textwrap import fill
@@ -22,8 +22,6 @@ from di_bench.table import aligned, tabled
 from di_bench.tally import Tallies
 
 Format = Literal["text", "md", "latex", "csv", "json", "svg"]
-PAGES: Mapping[str, Format] = {"LEADERBOARD.md": "md", "SCALING.svg": "svg"}
-"""What lies beside records, and how to write it."""
 
 
 def render(
@@ -43,16 +41,6 @@ def render(
         return figure(boards(kept, suite))
     draw = {"text": _text, "md": _markdown, "latex": _latex}[form]
     return "\n".join(draw(board) for board in boards(kept, suite, tallies))
-
-
-def pages(
-    records: Iterable[Record], suite: Suite, tallies: Tallies | None = None
-) -> dict[str, str]:
-    """The files of `PAGES` that records make: a figure only where some board is a ladder."""
-    kept = list(records)
-    ladder = any(scaling(board).is_ladder for board in boards(kept, suite))
-    due = {name: form for name, form in PAGES.items() if form != "svg" or ladder}
-    return {name: render(kept, suite, form, tallies) for name, form in due.items()}
 
 
 def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
