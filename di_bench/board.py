@@ -15,6 +15,7 @@ from di_bench.corpus import digest
 from di_bench.doubts import doubts
 from di_bench.errors import plain
 from di_bench.line import COST, Cell, Line, lined
+from di_bench.overlay import leaves
 from di_bench.record import Record
 from di_bench.suite import Suite
 from di_bench.tally import Tallies
@@ -206,13 +207,10 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
     """Settings by place, `recipe.lr`; numbers as short as they are."""
-    flat: dict[str, str] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{k}": v for k, v in _flat(value).items()}
-        else:
-            flat[name] = f"{value:g}" if isinstance(value, float) else str(value)
-    return flat
+    return {
+        ".".join(place): f"{value:g}" if isinstance(value, float) else str(value)
+        for place, value in leaves(settings)
+    }
 
 
 def numbers(
