@@ -134,7 +134,7 @@ def tune(
     method what to try. Every trial is kept in results/SUITE/PROFILE/trials; the same command goes
     on where it was.
     """
-    from di_bench import found
+    from di_bench import tuned
     from di_bench.progress import watching
     from di_bench.runner import quiet, run_all
     from di_bench.tune import tune as search
@@ -154,8 +154,8 @@ def tune(
                 run_all(runs, home, watcher, workers=workers or work.workers())
 
         studies = search(work, board, trials, do, typer.echo)
-        typer.echo(found.table(studies, trials))
-        for path in [found.write(study, trials) for study in studies] if write else ():
+        typer.echo(tuned.table(studies, trials))
+        for path in [tuned.write(study, trials) for study in studies] if write else ():
             typer.echo(f"{path}: written" if path else "nothing to write")
 
 
