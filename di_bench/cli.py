@@ -265,10 +265,10 @@ def show(
     `--curve` asks for it, so what is piped on stays JSON.
     """
     from di_bench import showing
-    from di_bench.recordfile import read_record
+    from di_bench.recordfile import read_record, record_path
 
     with plain_errors():
-        path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
+        path = record_path(results, run)
         record = read_record(path)
         if export is not None:
             from di_bench import export as exporting

@@ -17,7 +17,7 @@ from di_bench import stats
 from di_bench.errors import StoreError, nearest
 from di_bench.method import RETRAIN
 from di_bench.record import Record, unlike
-from di_bench.recordfile import read_record
+from di_bench.recordfile import read_record, record_path
 from di_bench.side import Kept, Row
 
 Better = Literal["A", "B", ""]
@@ -74,9 +74,7 @@ class Contrast:
 
 def find(results: Path, name: str) -> Side:
     """The run or the row of a name, or the run of a record's path. Raises StoreError for none."""
-    path = Path(name)
-    if path.suffix != ".json":
-        path = results / f"{name}.json"
+    path = record_path(results, name)
     paths = [path]
     if not path.is_file() and Path(name).suffix != ".json":
         paths = _row(results / name)

@@ -36,6 +36,11 @@ def read_record(path: Path) -> Record:
         ) from error
 
 
+def record_path(results: Path, name: str) -> Path:
+    """Where a record is that the command line names: by its path, or as its run is called."""
+    return Path(name) if Path(name).suffix == ".json" else results / f"{name}.json"
+
+
 def records_in(folder: Path, spared: Collection[Path] = ()) -> list[Record]:
     """All records below a folder, in a fixed order. Unreadable ones raise unless `spared`."""
     found = []
