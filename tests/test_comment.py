@@ -141,7 +141,7 @@ def test_a_table_becomes_a_comment_of_the_pull_request_of_that_commit(
         "<!-- di-bench -->\n**di-bench** at 0123456 ([log](https://github.example"
     )
     assert "owner/di-bench/actions/runs/99" in body
-    assert "| builtin/nano | di | 0.508 | 0.234 |" in body
+    assert "| builtin/nano | di | 0.508 ± 0.163 = | 0.234 ± 0.012 = |" in body
     assert "| --- | --- | ---: |" in body
     assert body.count("<") == 1
 
@@ -274,7 +274,7 @@ def test_no_text_gets_past(text: str) -> None:
 def test_our_own_tables_stay_readable() -> None:
     shown = comment.inert(TABLE).splitlines()
     assert shown[0] == "# Smoke test, built-in authors v1: builtin/nano"
-    assert "| builtin/nano | none | 0.812 | 0.294 | 0.283 |" in "\n".join(shown)
+    assert "| builtin/nano | none | 0.812 ± 0.147 | 0.294 ± 0.360 |" in "\n".join(shown)
     assert any("forget accuracy = `exact_memorization@1`" in line for line in shown)
     assert comment.inert("| builtin/micro | di\\_retain | < 1 |") == (
         "| builtin/micro | di_retain | `< 1` |"
