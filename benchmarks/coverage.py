@@ -137,7 +137,7 @@ def _held(pair: Pair) -> list[Floats]:
 
 
 def _holds(spread: Spread, value: float) -> Floats:
-    low, high = spread.bounds(0.95)
+    low, high = spread.bounds()
     return ((low <= value) & (value <= high)).astype(np.float64)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from di_bench.model import ModelSpec, is_folder
+from di_bench.model import ModelSpec, parted
 from di_bench.spec import Spec, Tree
 
 
@@ -70,10 +70,8 @@ class Judge(Spec):
         """Who reads, where it is not the base model."""
         if self.model is None:
             return None
-        name, revision = self.model, ""
-        if not is_folder(name):
-            name, _, revision = name.partition("@")
-        return ModelSpec(id=name, revision=revision or None)
+        name, revision = parted(self.model)
+        return ModelSpec(id=name, revision=revision)
 
 
 class Gradient(Spec):

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from di_bench import escape
+from di_bench import escape, label
 from di_bench.axes import titled
 from di_bench.corpus import digest
 from di_bench.doubts import doubts
-from di_bench.line import COST, Cell, Line, lined, said
+from di_bench.line import COST, Cell, Line, lined
+from di_bench.overlay import leaves
 from di_bench.record import Record
 from di_bench.suite import Suite
 from di_bench.tally import Tallies
@@ -55,9 +56,13 @@ class Board:
 
     def header(self) -> list[str]:
         """What stands over each column."""
-        shown = [f"{said(c)} {ARROW[self.better[c]]}" for c in self.columns]
+        shown = [self.heading(column) for column in self.columns]
         tuned = ["trials"] if self.tuned else []
         return ["model", "method", *shown, *(name for name, _ in COST.values()), *tuned]
+
+    def heading(self, column: str) -> str:
+        """A column with its direction."""
+        return f"{label.column(column)} {ARROW[self.better[column]]}"
 
     @property
     def tuned(self) -> bool:
@@ -77,7 +82,7 @@ class Board:
                 values.setdefault(name, []).append(value)
         shared = {name for name, found in values.items() if len(found) > 1 == len(set(found))}
         return [
-            escape.line(f"{method} on {model.replace('--', '/')}")
+            escape.line(f"{method} on {label.model(model)}")
             + ": "
             + escape.line(
                 ", ".join(f"{k} {v}" for k, v in settings.items() if k not in shared) or "as it is"
@@ -90,7 +95,7 @@ class Board:
         tuned = self.tuned
         return [
             [
-                escape.line(line.model.replace("--", "/")),
+                escape.line(label.model(line.model)),
                 escape.line(line.method),
                 *(show(line.cells[column]) for column in self.columns),
                 *(show(line.cost[name]) for name in COST),
@@ -103,7 +108,7 @@ class Board:
         """For each method of each model its rank in every column, or those it may have."""
         return [
             [
-                escape.line(line.model.replace("--", "/")),
+                escape.line(label.model(line.model)),
                 escape.line(line.method),
                 *(str(line.cells[column].place or "-") for column in self.columns),
             ]
@@ -111,23 +116,23 @@ class Board:
             if any(cell.place for cell in line.cells.values())
         ]
 
-    def warnings(self) -> list[str]:
-        """Where there is too little to tell."""
-        return doubts(self.lines, self.columns)
+    def notes(self) -> list[str]:
+        """What stands below: composites, gaps, failures, and where there is too little to tell."""
+        return [*self.composites, *self.footnotes(), *doubts(self.lines, self.columns)]
 
     def footnotes(self) -> list[str]:
         """Gaps and failures, each said once."""
         notes: dict[str, None] = {}
         for line in self.lines:
             for why in line.failed:
-                notes.setdefault(f"{line.method} on {line.model.replace('--', '/')}: {why}")
+                notes.setdefault(f"{line.method} on {label.model(line.model)}: {why}")
             for column in self.columns:
                 if (cell := line.cells[column]).gap:
-                    notes.setdefault(f"{line.method}, {said(column)}: {cell.gap}")
+                    notes.setdefault(f"{line.method}, {label.column(column)}: {cell.gap}")
         for column in self.columns:
             if most := max(line.cells[column].left_out for line in self.lines):
                 left = "answers of a run have no value (empty, or too short) and are left out"
-                notes.setdefault(f"{said(column)}: up to {most} {left}")
+                notes.setdefault(f"{label.column(column)}: up to {most} {left}")
         return [escape.line(note) for note in notes]
 
 
@@ -168,7 +173,7 @@ def _board(records: list[Record], suite: Suite, tallies: Tallies) -> Board:
     rows = [list(alike) for _, alike in groupby(ordered, key=lambda r: keys[id(r)])]
     better = {column: suite.better(column) for column in _read(suite)}
     lines = lined(rows, better, len(suite.seeds), tallies)
-    shown = ", ".join(dict.fromkeys(line.model.replace("--", "/") for line in lines))
+    shown = ", ".join(dict.fromkeys(label.model(line.model) for line in lines))
     profile = "" if suite.profile == "default" else f" (profile {suite.profile})"
     first = records[0]
     part = f", {titled(first.axis, suite.parts)}" if first.axis else ""
@@ -202,13 +207,10 @@ def _order(records: Iterable[Record], suite: Suite) -> tuple[list[str], list[str
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
     """Settings by place, `recipe.lr`; numbers as short as they are."""
-    flat: dict[str, str] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{k}": v for k, v in _flat(value).items()}
-        else:
-            flat[name] = f"{value:g}" if isinstance(value, float) else str(value)
-    return flat
+    return {
+        ".".join(place): f"{value:g}" if isinstance(value, float) else str(value)
+        for place, value in leaves(settings)
+    }
 
 
 def numbers(
@@ -223,7 +225,7 @@ def numbers(
     return [
         {
             "board": board.title,
-            "model": escape.line(line.model.replace("--", "/")),
+            "model": escape.line(label.model(line.model)),
             "parameters": line.parameters,
             "method": escape.line(line.method),
             "metric": column,

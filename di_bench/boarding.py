@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from di_bench.draft import whole
 from di_bench.errors import DiBenchError
 from di_bench.options import RESULTS, Against, Cache, Format, Profile, Results, plain_errors
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.work import Choice, cache_folder
 
 
@@ -58,9 +59,9 @@ def board(
     """
     with plain_errors():
         if check:
-            from di_bench.work import checked_boards
+            from di_bench import leaderboard
 
-            for page in checked_boards(results, suite, profile):
+            for page in leaderboard.checked(results, suite, profile):
                 typer.echo(f"{page}: made from its records")
             return
         if suite is None:

@@ -93,15 +93,8 @@ class Checkpoint(MethodFile):
         """
         if not self.id:
             return self.path
-        reach: Reach = "cache" if os.environ.get("HF_HUB_OFFLINE") == "1" else "network"
-        folder = hub.snapshot(self.id, self.revision, reach, hub.WEIGHTS, *hub.SMALL)
-        assert folder is not None, "only planning leaves it out"
-        if not list(folder.glob("*.safetensors")):
-            raise ModelError(
-                f"{self.id}: holds no .safetensors file; pickled weights can run code and are not "
-                "loaded: convert them"
-            )
-        return folder
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+        return hub.weights(self.id, self.revision, "cache" if offline else "network")
 
 
 def identify(name: str, store: Store, reach: Reach) -> Checkpoint:

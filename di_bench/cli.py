@@ -65,6 +65,7 @@ def run(
 ) -> None:
     """Do what is not done yet, then show the board."""
     from di_bench import ranks
+    from di_bench.leaderboard import publish
     from di_bench.progress import watching
     from di_bench.render import render
     from di_bench.runner import quiet, run_all
@@ -97,7 +98,7 @@ def run(
             with watching(todo, done, draw) as watcher:
                 run_all(todo, work.store, follow(watcher), workers=workers or work.workers())
         if ranks.first():
-            work.publish()
+            publish(work)
         typer.echo(draw())
         kept = [work.store.record(run) for run in work.runs]
         if wrong := [record for record in kept if record and record.status == "failed"]:
@@ -133,7 +134,7 @@ def tune(
     method what to try. Every trial is kept in results/SUITE/PROFILE/trials; the same command goes
     on where it was.
     """
-    from di_bench import found
+    from di_bench import tuned
     from di_bench.progress import watching
     from di_bench.runner import quiet, run_all
     from di_bench.tune import tune as search
@@ -153,8 +154,8 @@ def tune(
                 run_all(runs, home, watcher, workers=workers or work.workers())
 
         studies = search(work, board, trials, do, typer.echo)
-        typer.echo(found.table(studies, trials))
-        for path in [found.write(study, trials) for study in studies] if write else ():
+        typer.echo(tuned.table(studies, trials))
+        for path in [tuned.write(study, trials) for study in studies] if write else ():
             typer.echo(f"{path}: written" if path else "nothing to write")
 
 
@@ -215,10 +216,10 @@ def check(
     Worse is beyond the tolerance and significant, adjusted for all comparisons of the check.
     """
     from di_bench import notice, side
+    from di_bench.draft import whole
     from di_bench.finding import exit_code
     from di_bench.gate import check as compared
     from di_bench.gatefile import check_names, read_gate
-    from di_bench.store import whole
 
     with plain_errors():
         asked = read_gate(gate, tolerance, method or (), leave_out or ())
@@ -264,10 +265,10 @@ def show(
     `--curve` asks for it, so what is piped on stays JSON.
     """
     from di_bench import showing
-    from di_bench.store import read_record
+    from di_bench.recordfile import read_record, record_path
 
     with plain_errors():
-        path = Path(run) if Path(run).suffix == ".json" else results / f"{run}.json"
+        path = record_path(results, run)
         record = read_record(path)
         if export is not None:
             from di_bench import export as exporting

@@ -11,6 +11,7 @@ from typing import Any
 from di_bench.corpus import Kind
 from di_bench.datafile import file_rows
 from di_bench.errors import CorpusError
+from di_bench.rows import fields_of, has
 
 PROMPTS = ("question", "prompt", "instruction", "input")
 ANSWERS = ("answer", "completion", "response", "output")
@@ -43,13 +44,11 @@ class Columns:
 
     def _text(self, row: object, field: str, number: int) -> str:
         where = f"{self.path}: row {number}"
-        if not isinstance(row, Mapping):
-            raise CorpusError(f"{where}: a row must be an object with named fields")
+        named = fields_of(row, where)
         if (column := self.fields.get(field)) is None:
             return ""
-        if (value := row.get(column)) is None:
-            found = ", ".join(map(repr, row)) or "none"
-            raise CorpusError(f"{where}: no field {column!r} (it has {found}); add it to the row")
+        if (value := named.get(column)) is None:
+            raise CorpusError(f"{where}: no field {column!r} ({has(named)}); add it to the row")
         if not isinstance(value, str):
             raise CorpusError(
                 f"{where}: {column}: expected text, found {type(value).__name__}; write it as text"
@@ -62,11 +61,9 @@ def recognised(path: Path, given: dict[str, str]) -> Columns:
 
     Raises CorpusError for a file that cannot be read, is empty, or is not recognised.
     """
-    row = next(iter(file_rows(path)), None)
-    if row is None:
+    if (first := next(iter(file_rows(path)), None)) is None:
         raise CorpusError(f"{path}: is empty; give a file with rows")
-    if not isinstance(row, Mapping):
-        raise CorpusError(f"{path}: row 1: a row must be an object with named fields")
+    row = fields_of(first, f"{path}: row 1")
     names = [str(name) for name in row]
     if given and set(given.values()) <= set(names):
         asked = "prompt" in given

@@ -42,7 +42,7 @@ def compare(
     What does not compare (formula, corpus, model, setup) is said. Texts of --items come from the
     cache of the machine that made the runs.
     """
-    from di_bench import comparison, itemwise, origin, verdict
+    from di_bench import comparetext, comparison, itemwise, origin
     from di_bench.work import cache_folder
 
     with plain_errors():
@@ -57,4 +57,4 @@ def compare(
                 return origin.cell(record, asked, store, "plan")
 
             most = itemwise.with_texts(most, mine, theirs, store, find)
-        typer.echo(verdict.render(mine, theirs, found, most, form.value), nl=False)
+        typer.echo(comparetext.render(mine, theirs, found, most, form.value), nl=False)

@@ -6,7 +6,7 @@ only where formula, corpus, model and setup are the same; where not, it says wha
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Literal
 from di_bench import stats
 from di_bench.errors import StoreError, nearest
 from di_bench.method import RETRAIN
-from di_bench.record import Record
-from di_bench.store import read_items, read_record
+from di_bench.record import Record, unlike
+from di_bench.recordfile import read_record, record_path
+from di_bench.side import Kept, Row
 
 Better = Literal["A", "B", ""]
 SURE = 0.05
 """Above this p, after Holm's correction, neither is called better."""
-Item = tuple[str, str, float]
-"""An item, its group and its value."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,10 @@ class Side:
         return {seed: value for seed, value in found if value is not None}
 
     @cached_property
-    def items(self) -> Mapping[str, Mapping[int, list[Item]]]:
-        """Column to seed to the items behind its score. Raises StoreError if they are lost."""
-        found: dict[str, dict[int, list[Item]]] = {}
-        for path, record in zip(self.paths, self.records, strict=True):
-            for column, item, group, value in read_items(path.with_suffix(".parquet")):
-                found.setdefault(column, {}).setdefault(record.seed, []).append(
-                    (item, group, value)
-                )
-        return found
-
-    def sample(self, column: str) -> stats.Sample:
-        """The column, as the statistics read it."""
-        return stats.sample(self.scores(column), self.items.get(column, {}))
+    def row(self) -> Row:
+        """With the items behind its scores. Raises StoreError if they are lost."""
+        pairs = zip(self.records, self.paths, strict=True)
+        return Row(tuple(Kept.beside(record, path) for record, path in pairs))
 
 
 @dataclass(frozen=True)
@@ -84,9 +74,7 @@ class Contrast:
 
 def find(results: Path, name: str) -> Side:
     """The run or the row of a name, or the run of a record's path. Raises StoreError for none."""
-    path = Path(name)
-    if path.suffix != ".json":
-        path = results / f"{name}.json"
+    path = record_path(results, name)
     paths = [path]
     if not path.is_file() and Path(name).suffix != ".json":
         paths = _row(results / name)
@@ -110,7 +98,7 @@ def _seedless(stem: str) -> str:
 
 def compare(a: Side, b: Side, columns: Sequence[str] = ()) -> list[Contrast]:
     """Every column of the two, or these, in A's order. Raises StoreError for one neither has."""
-    shared = _unlike(a, b)
+    shared = ", ".join(unlike((*a.records, *b.records)))
     known = list(dict.fromkeys(c for r in (*a.records, *b.records) for c in (*r.scores, *r.gaps)))
     if unknown := [column for column in columns if column not in known]:
         raise StoreError(f"no column {unknown[0]!r}; {nearest(unknown[0], known)}")
@@ -137,7 +125,7 @@ def _contrast(a: Side, b: Side, column: str, shared: str) -> Contrast:
         why = lost
     if why:
         return replace(one, why=why, compares=False)
-    mine, theirs = a.sample(column), b.sample(column)
+    mine, theirs = a.row.sample(column), b.row.sample(column)
     apart = stats.difference(mine, theirs)
     if apart is None:
         lone = min(len(mine.seeds), len(theirs.seeds)) == 1
@@ -162,29 +150,6 @@ def _lost(a: Side, b: Side, column: str) -> str:
             said = next(filter(None, gaps), "")
             return f"no value in {name}" + (f": {said}" if said else "")
     return ""
-
-
-def _unlike(a: Side, b: Side) -> str:
-    """What keeps every column from being compared; empty where nothing does."""
-    records = (*a.records, *b.records)
-    differ = [
-        f"another {name} ({', '.join(keys)})"
-        for name, keys in (
-            ("corpus", _keys([record.corpus for record in records])),
-            ("model", _keys([record.model for record in records])),
-        )
-        if keys
-    ]
-    if len({record.setup for record in records}) > 1:
-        differ.append("another setup (how models are grown or asked)")
-    return ", ".join(differ)
-
-
-def _keys(tables: Iterable[Mapping[str, object]]) -> list[str]:
-    """The keys that not all tables have alike."""
-    kept = list(tables)
-    names = dict.fromkeys(key for table in kept for key in table)
-    return [key for key in names if any(table.get(key) != kept[0].get(key) for table in kept)]
 
 
 def _golds(a: Side, b: Side) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from di_bench import label
 from di_bench.corpus import digest
 from di_bench.errors import SuiteError, nearest
 from di_bench.method import NONE
@@ -144,7 +145,7 @@ def described(full: str, columns: Mapping[str, str], suite: Suite) -> str:
     """What stands below a board: formula, version, what its letters are, selection, source."""
     composite = COMPOSITES[full]
     letters = ", ".join(
-        f"{letter} = {columns.get(letter, 'no column').replace('_', ' ')} ({need.formula})"
+        f"{letter} = {label.column(columns.get(letter, 'no column'))} ({need.formula})"
         for letter, need in composite.needs.items()
     )
     return (

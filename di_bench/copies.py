@@ -12,10 +12,11 @@ from typing import Any
 from di_bench import nlu
 from di_bench.asks import Judge, Tasks
 from di_bench.checkpoint import BASE, Checkpoint
+from di_bench.draft import whole
 from di_bench.errors import CorpusError, SuiteError
 from di_bench.methodfile import CHECKPOINT
 from di_bench.model import ModelSpec, is_folder
-from di_bench.store import model_files, whole
+from di_bench.store import model_files
 from di_bench.suite import Suite, suite_path
 
 CORPUS, NLU, TASKS = Path("data", "corpus"), Path("data", "nlu"), Path("data", "tasks")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from di_bench import escape
-from di_bench.line import Line, said
+from di_bench import escape, label
+from di_bench.line import Line
 
 SEEDS = 3
 """Below so many hardly any difference can be told."""
@@ -15,11 +15,11 @@ def doubts(lines: Sequence[Line], columns: Sequence[str]) -> list[str]:
     """One sentence for each thing to doubt."""
     found = _few_seeds(lines)
     units = {column: max(line.cells[column].units for line in lines) for column in columns}
-    if few := [f"{said(column)} ({n})" for column, n in units.items() if 0 < n < UNITS]:
+    if few := [f"{label.column(column)} ({n})" for column, n in units.items() if 0 < n < UNITS]:
         what = "few authors, documents or tasks, which say little of others"
         found.append(f"{what}: {', '.join(few)}")
     made = {column: {line.cells[column].how for line in lines} - {None} for column in columns}
-    if alone := [said(column) for column, how in made.items() if how == {"seeds"}]:
+    if alone := [label.column(column) for column, how in made.items() if how == {"seeds"}]:
         found.append(f"intervals of seeds alone, no means of items: {', '.join(alone)}")
     return [escape.line(one) for one in found]
 

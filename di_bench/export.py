@@ -13,13 +13,14 @@ from pathlib import Path
 
 from di_bench import adapt, origin
 from di_bench.checkpoint import BASE
+from di_bench.draft import whole
 from di_bench.errors import MethodError, StoreError
 from di_bench.lm import LM, hush
-from di_bench.model import is_folder
+from di_bench.model import is_folder, parted
 from di_bench.pipeline import Pipeline
 from di_bench.record import Record
 from di_bench.run import Run
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.work import Choice
 
 Say = Callable[[str], None]
@@ -36,9 +37,7 @@ def export(record: Record, asked: Choice, store: Store, folder: Path, say: Say) 
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise StoreError(f"{folder}: is not empty; name a new or empty folder")
     if record.status != "done":
-        raise StoreError(
-            f"{origin.named(record)}: {record.status}; such a run has no model to export"
-        )
+        raise StoreError(f"{record.name}: {record.status}; such a run has no model to export")
     run = origin.run(record, asked, store)
     hush()
     told: set[str] = set()
@@ -71,8 +70,7 @@ def _write(pipeline: Pipeline, run: Run, lm: LM, place: Path, draft: Path) -> st
     elif is_folder(checkpoint):
         checkpoint = str(Path(checkpoint).expanduser().resolve())
     else:
-        checkpoint, _, held = checkpoint.partition("@")
-        revision = held or None
+        checkpoint, revision = parted(checkpoint)
     adapt.save(lm, draft, checkpoint, revision)
     return f"AutoPeftModelForCausalLM.from_pretrained({str(place)!r}); it goes on {checkpoint}"
 

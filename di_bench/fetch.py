@@ -15,11 +15,12 @@ from pathlib import Path
 from di_bench import checkpoint, copies, hub, manifest, nlu
 from di_bench.asks import Tasks
 from di_bench.checkpoint import Checkpoint
-from di_bench.errors import DiBenchError, ModelError
+from di_bench.draft import whole
+from di_bench.errors import DiBenchError
 from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.model import is_folder
 from di_bench.shape import read_json
-from di_bench.store import Store, whole
+from di_bench.store import Store
 from di_bench.suite import Suite
 from di_bench.work import Choice
 
@@ -46,12 +47,7 @@ class Fetcher:
         """A hub's `id` or `id@revision`, and what it goes on if it is an adapter."""
         where, _, revision = name.partition("@")
         sha = hub.pin("models", where, revision or None)
-        place = hub.snapshot(where, sha, "network", hub.WEIGHTS, *hub.SMALL)
-        assert place is not None, "only planning leaves it out"
-        if not list(place.rglob("*.safetensors")):
-            raise ModelError(
-                f"{where}: holds no .safetensors file, and pickled weights can run code; convert it"
-            )
+        place = hub.weights(where, sha, "network")
         self.say(f"fetched {where} at {sha[:8]}")
         if (place / checkpoint.ADAPTER).exists():
             self.under(checkpoint.described(where, place, "network"))

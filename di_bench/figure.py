@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from di_bench.board import ARROW, Board
+from di_bench import label
+from di_bench.board import Board
 from di_bench.errors import plain
 from di_bench.method import NONE, RETRAIN
 from di_bench.panel import LETTER, STYLE, Panel, cut, ink, safe, text
-from di_bench.scaling import Scaling, scalings, shown
+from di_bench.scaling import Scaling, scalings
 
 WIDTH = 900
 _EDGE, _GUTTER, _ROOM, _LINE = 14, 34, WIDTH - 28, 9.4
@@ -58,7 +59,7 @@ def figure(boards: Iterable[Board]) -> str:
 
 
 def _heading(one: Scaling) -> _Part:
-    unknown = ", ".join(shown(name) for name in one.unknown)
+    unknown = ", ".join(label.model(name) for name in one.unknown)
     notes = [NOTE, *([f"Not drawn, as nobody counted their weights: {unknown}."] * bool(unknown))]
     lines, top = [], 0.0
     for said, size, kind in [(one.board.title, 14, "t"), *((note, 9, "") for note in notes)]:
@@ -161,5 +162,4 @@ def _band(one: Scaling, panels: dict[str, Panel], name: str) -> _Part:
 
 def _named(one: Scaling, column: str, room: float, size: float) -> str:
     """A column with its direction, as long as there is room."""
-    words = f"{column.replace('_', ' ')} {ARROW[one.board.better[column]]}"
-    return cut(words, room, size)
+    return cut(one.board.heading(column), room, size)

@@ -4,7 +4,7 @@ A front names trade-offs and ranks nothing. Its ends may have forgotten everythi
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,9 +16,6 @@ class Point:
     name: str
     forgetting: float
     utility: float
-
-
-Beats = Callable[[Point, Point], bool]
 
 
 def off(
@@ -41,26 +38,17 @@ def dominates(one: Point, other: Point) -> bool:
     return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
-def front(points: Iterable[Point], beats: Beats = dominates) -> tuple[Point, ...]:
-    """The points that no other beats, in the order given.
-
-    Another `beats` may ask for more than a smaller mean, such as an interval that excludes none.
-    """
+def front(points: Iterable[Point]) -> tuple[Point, ...]:
+    """The points that no other dominates, in the order given."""
     found = tuple(points)
-    return tuple(one for one in found if not any(beats(other, one) for other in found))
+    return tuple(one for one in found if not any(dominates(other, one) for other in found))
 
 
-def beaten(
-    points: Sequence[Point], beats: Beats = dominates
-) -> tuple[tuple[Point, tuple[Point, ...]], ...]:
-    """Each point off the front, and the members of the front that beat it.
-
-    Where `beats` is no order, a point may be beaten by others alone: then by all of those.
-    """
-    members = front(points, beats)
-    off_it = [point for point in points if point not in members]
-    found = []
-    for point in off_it:
-        above = tuple(one for one in members if beats(one, point))
-        found.append((point, above or tuple(one for one in points if beats(one, point))))
-    return tuple(found)
+def beaten(points: Sequence[Point]) -> tuple[tuple[Point, tuple[Point, ...]], ...]:
+    """Each point off the front, and the members of the front that dominate it."""
+    members = front(points)
+    return tuple(
+        (point, tuple(one for one in members if dominates(one, point)))
+        for point in points
+        if point not in members
+    )

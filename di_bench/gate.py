@@ -4,7 +4,7 @@ Rows compare when corpus, model, setup and seeds allow it, columns when formula 
 Whatever does not is said and not judged; a gap that both sides have is no difference.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import isinf
 from statistics import fmean
@@ -12,6 +12,7 @@ from statistics import fmean
 from di_bench.finding import Finding, Verdict
 from di_bench.gatefile import Gate
 from di_bench.method import RETRAIN
+from di_bench.record import unlike
 from di_bench.regression import Comparison, Move, judged
 from di_bench.side import Row, Side
 from di_bench.stats import Difference, difference, sample
@@ -80,15 +81,7 @@ def _row(pair: _Pair, gate: Gate) -> Iterator[Finding | Comparison]:
 
 def _unlike(mine: Row, theirs: Row) -> str:
     """Why two rows cannot be compared; empty when they can."""
-    records = [one.record for one in (*mine.kept, *theirs.kept)]
-    why = []
-    for name in ("corpus", "model"):
-        held: Mapping[str, object] = getattr(theirs.first, name)
-        others: list[Mapping[str, object]] = [getattr(record, name) for record in records]
-        keys = {key for one in others for key in {*one, *held} if one.get(key) != held.get(key)}
-        why += [f"another {name} ({', '.join(sorted(keys))})"] if keys else []
-    if any(record.setup != theirs.first.setup for record in records):
-        why.append("another setup: models are grown or asked otherwise")
+    why = unlike([one.record for one in (*mine.kept, *theirs.kept)])
     for side, row in (("candidate", mine), ("reference", theirs)):
         why += [f"seed {one.record.seed} failed in the {side}" for one in row.of("failed")]
     if set(mine.seeds) < set(theirs.seeds):

@@ -6,8 +6,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from di_bench import escape
-from di_bench.board import ARROW, Board
+from di_bench import escape, label
+from di_bench.board import Board
 from di_bench.front import Point, beaten, front, off
 from di_bench.line import Cell, Line
 from di_bench.method import NONE, RETRAIN
@@ -23,7 +23,7 @@ def headline(board: Board) -> list[str]:
     """
     if not board.front:
         return []
-    pair = " against ".join(f"{c.replace('_', ' ')} {ARROW[board.better[c]]}" for c in board.front)
+    pair = " against ".join(map(board.heading, board.front))
     first = (
         f"Front of {pair}, by means over seeds (in brackets). It ranks nothing: its ends may have "
         "forgotten all, or nothing."
@@ -51,7 +51,7 @@ def _of_model(board: Board, rows: Sequence[Line]) -> str:
     said += [f"dominated: {', '.join(below)}"] if below else []
     said += [f"without a value: {', '.join(missing)}"] if missing else []
     end = f" For reference: {', '.join(beside)}." if beside else ""
-    return f"{rows[0].model.replace('--', '/')}: {'; '.join(said)}.{end}"
+    return f"{label.model(rows[0].model)}: {'; '.join(said)}.{end}"
 
 
 def _point(board: Board, line: Line, gold: Line | None) -> Point | None:
@@ -85,6 +85,6 @@ def grouped(board: Board) -> str:
     """Which columns tell of what; the last columns are cost."""
     of: dict[str, list[str]] = {}
     for column in board.columns:
-        of.setdefault(board.groups[column], []).append(column.replace("_", " "))
+        of.setdefault(board.groups[column], []).append(label.column(column))
     said = [f"{group} ({', '.join(columns)})" for group, columns in of.items()]
     return f"Groups: {', '.join([*said, 'cost (the last columns)'])}."

@@ -159,6 +159,21 @@ def snapshot(name: str, sha: str, reach: Reach, *patterns: str) -> Path | None:
         raise ModelError(f"{name}: {_why(error)}") from error
 
 
+def weights(name: str, sha: str, reach: Literal["cache", "network"]) -> Path:
+    """The folder of a hub model at a commit, all that is ever loaded of it.
+
+    Raises ModelError when it cannot be had or holds no safetensors.
+    """
+    folder = snapshot(name, sha, reach, WEIGHTS, *SMALL)
+    assert folder is not None, "only planning leaves it out"
+    if not list(folder.rglob(WEIGHTS)):
+        raise ModelError(
+            f"{name}: holds no .safetensors file; pickled weights can run code and are not "
+            "loaded: convert them"
+        )
+    return folder
+
+
 _LOG_IN = "ask for access on its page, then log in: `hf auth login`"
 _WHY = {
     "GatedRepoError": f"the hub wants its terms accepted; {_LOG_IN}",

@@ -4,7 +4,7 @@ Values come from records alone. Texts come from the suite's corpus and the cache
 them away is said in one line: they are never a reason to fail.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -16,7 +16,7 @@ from di_bench.origin import CHANGED
 from di_bench.record import Record
 from di_bench.run import Run
 from di_bench.store import Store
-from di_bench.transcript import Row, read_rows
+from di_bench.transcript import Row, kept_rows
 
 Find = Callable[[Record], Run]
 """The run that makes a record. Raises DiBenchError where it cannot be told."""
@@ -76,7 +76,8 @@ def most(a: Side, b: Side, column: str, top: int) -> Most:
     mine, theirs = (_values(side, column) for side in (a, b))
     shared = [key for key in mine if key in theirs]
     if not shared:
-        known = {name for name in a.items if name in b.items}
+        known = {c for one in a.row.kept for c in one.items}
+        known &= {c for one in b.row.kept for c in one.items}
         raise StoreError(f"{column}: has no items to compare; {nearest(column, known)}")
     found = [Apart(*key, mine[key], theirs[key]) for key in shared]
     found.sort(key=lambda one: (-abs(one.a - one.b), one.item, one.group))
@@ -86,7 +87,7 @@ def most(a: Side, b: Side, column: str, top: int) -> Most:
 def _values(side: Side, column: str) -> Mapping[tuple[str, str], float]:
     """(item, group) to its mean over seeds, of those that every seed has."""
     seeds = []
-    for rows in side.items.get(column, {}).values():
+    for rows in (one.items[column] for one in side.row.kept if column in one.items):
         values: dict[tuple[str, str], list[float]] = {}
         for item, group, value in rows:
             values.setdefault((item, group), []).append(value)
@@ -171,19 +172,7 @@ def _answers(run: Run, column: str, names: Iterable[str], store: Store) -> dict[
     others = [k for k, p in writes.items() if p.split in splits and not p.stride and k not in own]
     found: dict[str, Row] = {}
     for name in (*(name for name in own if name in writes), *others):
-        for row in _kept(store, run.transcript_keys[name]):
+        for row in kept_rows(store.path("transcripts", run.transcript_keys[name])):
             if row.item in wanted and row.part == "answer":
                 found.setdefault(row.item, row)
     return found
-
-
-def _kept(store: Store, key: str) -> Iterator[Row]:
-    """The rows of a transcript; none where the cache has lost or damaged it."""
-    from pyarrow import ArrowException
-
-    if not store.has("transcripts", key):
-        return
-    try:
-        yield from read_rows(store.path("transcripts", key))
-    except (OSError, ArrowException):
-        return

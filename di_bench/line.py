@@ -98,11 +98,6 @@ class Cell:
         return len(self.values) < self.seeds
 
 
-def said(column: str) -> str:
-    """A column as boards name it."""
-    return column.replace("_", " ")
-
-
 def _number(value: float) -> str:
     return (
         f"{value:z.3f}"

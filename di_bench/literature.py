@@ -3,14 +3,15 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from di_bench import label
 from di_bench.axes import titled
 from di_bench.errors import StoreError, plain
 from di_bench.escape import markdown
 from di_bench.method import NONE, RETRAIN
 from di_bench.published import METHODS, METRICS, Figure, column, known, why_none
 from di_bench.record import Record
-from di_bench.render import aligned, tabled
 from di_bench.suite import Suite
+from di_bench.table import aligned, tabled
 
 CAVEAT = (
     "These are others' runs, with recipes, tuning, precision and seeds of their own: they say "
@@ -132,7 +133,7 @@ def _formulas(
         said: dict[str, None] = {}
         for metric in sorted(used):
             said.setdefault(_meant(metric, suite.reads(name)[0].formula))
-        lines.append(f"{name.replace('_', ' ')}: {'; '.join(said)}")
+        lines.append(f"{label.column(name)}: {'; '.join(said)}")
     return lines
 
 
@@ -149,7 +150,7 @@ def _meant(metric: str, own: str) -> str:
 
 
 def _header(table: Table) -> list[str]:
-    return [*_HEADER, *(name.replace("_", " ") for name in table.columns), "source"]
+    return [*_HEADER, *map(label.column, table.columns), "source"]
 
 
 def _text(table: Table) -> str:

@@ -8,16 +8,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import ValidationError
 
 from di_bench import hub
+from di_bench.draft import whole
 from di_bench.errors import StoreError
 from di_bench.spec import Spec
-from di_bench.store import whole
+from di_bench.store import sha256
 
 NAME, MARK, STAMPS = "manifest.json", "fetching", "verified.json"
 HUB = "huggingface"
@@ -147,8 +147,7 @@ def broken(folder: Path, found: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _entry(path: Path) -> Entry:
-    with path.open("rb") as file:
-        return Entry(size=path.stat().st_size, sha256=file_digest(file, "sha256").hexdigest())
+    return Entry(size=path.stat().st_size, sha256=sha256(path))
 
 
 def _named(folder: Path) -> Iterator[str]:

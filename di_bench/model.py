@@ -48,6 +48,14 @@ def is_folder(name: str) -> bool:
     return name.startswith((".", "/", "~")) or ("/" in name and Path(name).is_dir())
 
 
+def parted(name: str) -> tuple[str, str | None]:
+    """`id@revision` of a hub in two; a folder, whose name may hold an @, has no revision."""
+    if is_folder(name):
+        return name, None
+    own, _, revision = name.partition("@")
+    return own, revision or None
+
+
 def recipe_changes(changes: Tree) -> Tree:
     """Changes to a recipe, each of its field's type. Raises PlaceError for what does not fit."""
     types = get_type_hints(Recipe)

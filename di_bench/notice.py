@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from di_bench import label
 from di_bench.errors import StoreError
 from di_bench.escape import command, line, markdown, parameter
 from di_bench.finding import QUIET, Finding, count, ordered
 from di_bench.gatefile import Gate
+from di_bench.table import padded, tabled
 
 Format = Literal["text", "md", "junit", "github"]
 HEADER = (
@@ -55,7 +57,7 @@ def _cells(finding: Finding) -> list[str]:
     found, p = finding.difference, finding.p
     moved = f"{found.mean:+.3g} [{found.low:.3g}, {found.high:.3g}]" if found else ""
     shown = "" if p is None else "<.0001" if p < 0.0001 else f"{p:.2g}"
-    names = (finding.model.replace("--", "/"), finding.method, finding.what)
+    names = (label.model(finding.model), finding.method, finding.what)
     numbers = (_number(finding.reference), _number(finding.candidate), moved, shown)
     return [finding.verdict, *map(line, names), *numbers, line(finding.why)]
 
@@ -69,7 +71,7 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
     only = f"; only {', '.join(gate.methods)}" if gate.methods else ""
     left = f"; left out: {', '.join(gate.leave_out)}" if gate.leave_out else ""
     said = f"{count(findings)} (tolerance {gate.tolerance:g}, alpha {gate.alpha:g}){only}{left}"
-    lone = sorted({f"{f.method} on {f.model.replace('--', '/')}" for f in findings if f.lone})
+    lone = sorted({f"{f.method} on {label.model(f.model)}" for f in findings if f.lone})
     which = ", ".join(lone) if len(lone) < 5 else f"{len(lone)} rows"
     notes = [f"one seed, so only items can tell: {which}"] if lone else []
     if any(finding.verdict == "unclear" for finding in findings):
@@ -81,16 +83,10 @@ def _last(findings: Sequence[Finding], gate: Gate) -> list[str]:
 
 
 def _text(findings: Sequence[Finding], gate: Gate) -> str:
-    rows = _rows(findings)
     lines = []
-    if rows:
-        table = [list(HEADER), *rows]
-        kept = [column for column in zip(*table, strict=True) if any(column[1:])]
-        widths = [max(map(len, column)) for column in kept]
-        for cells in zip(*kept, strict=True):
-            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            lines.append("  ".join(padded).rstrip())
-        lines.append("")
+    if rows := _rows(findings):
+        kept = [column for column in zip(HEADER, *rows, strict=True) if any(column[1:])]
+        lines = [*padded([*zip(*kept, strict=True)]), ""]
     return "\n".join([*lines, *_last(findings, gate)]) + "\n"
 
 
@@ -98,13 +94,8 @@ def _markdown(findings: Sequence[Finding], gate: Gate) -> str:
     *notes, said = _last(findings, gate)
     lines = [f"**di-bench check:** {markdown(said)}", ""]
     if rows := _rows(findings):
-        rule = [" --- "] * 4 + [" ---: "] * 4 + [" --- "]
-        lines += [_md_row(HEADER), f"|{'|'.join(rule)}|", *map(_md_row, rows), "", NOTE, ""]
+        lines += [*tabled(HEADER, rows, 4, after=1), "", NOTE, ""]
     return "\n".join([*lines, *(f"{markdown(note)}\n" for note in notes)])
-
-
-def _md_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def _junit(findings: Sequence[Finding], gate: Gate) -> str:
@@ -116,7 +107,7 @@ def _junit(findings: Sequence[Finding], gate: Gate) -> str:
     by_model = sorted(findings, key=lambda finding: finding.model)
     for model, alike in groupby(by_model, key=lambda finding: finding.model):
         found = list(alike)
-        suite = ET.SubElement(root, "testsuite", name=line(model.replace("--", "/")))
+        suite = ET.SubElement(root, "testsuite", name=line(label.model(model)))
         for finding in found:
             suite.append(_case(finding))
         _counted(suite)

@@ -35,16 +35,11 @@ def choice(
     return Choice(name or record.suite, record.profile, models, (record.seed,), changes)
 
 
-def named(record: Record) -> str:
-    """What the run of a record is called."""
-    return f"{record.model['name']}/{record.cell}-{record.seed}"
-
-
 def run(record: Record, asked: Choice, store: Store) -> Run:
     """The run that makes a record today. Raises StoreError when there is none."""
     found = cell(record, asked, store)
     if found.weights_key != record.keys["weights"]:
-        raise StoreError(f"{named(record)}: {CHANGED}; make it again with `di-bench run`")
+        raise StoreError(f"{record.name}: {CHANGED}; make it again with `di-bench run`")
     return found
 
 
@@ -59,10 +54,10 @@ def cell(record: Record, asked: Choice, store: Store, reach: Reach = "network") 
             f"--set 'methods={{./{record.method}.py: {{}}}}'"
         )
     work = Work.lay_out(asked, [files.get(record.method, record.method)], store, reach)
-    found = [run for run in work.runs if run.name == named(record)]
+    found = [run for run in work.runs if run.name == record.name]
     if not found:
         raise StoreError(
-            f"{named(record)}: not a cell of this suite; give --suite, --model and --set as they "
+            f"{record.name}: not a cell of this suite; give --suite, --model and --set as they "
             "were given to `di-bench run`"
         )
     return found[0]

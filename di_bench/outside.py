@@ -11,7 +11,7 @@ from collections.abc import Callable
 from di_bench import adapt
 from di_bench.checkpoint import Checkpoint, agree, home
 from di_bench.lm import LM, tokenizer
-from di_bench.model import is_folder
+from di_bench.model import parted
 from di_bench.run import Run
 from di_bench.store import Store
 from di_bench.template import Template
@@ -30,7 +30,5 @@ def load(given: Checkpoint, run: Run, store: Store, target: Callable[[], LM]) ->
         return LM.load(folder, template, dtype=dtype, words=words)
     if not given.under:
         return adapt.adapted(target(), folder)
-    name, revision = given.under, ""
-    if not is_folder(name):
-        name, _, revision = name.partition("@")
-    return adapt.adapted(LM.load(name, template, dtype=dtype, revision=revision or None), folder)
+    name, revision = parted(given.under)
+    return adapt.adapted(LM.load(name, template, dtype=dtype, revision=revision), folder)

@@ -1,6 +1,8 @@
 """How a suite, its profile and changes are laid over each other, before any of it is checked."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from di_bench.spec import Tree, merged
 
@@ -24,15 +26,15 @@ def overlaid(tree: Tree, above: Tree) -> Tree:
     return merged(tree, above)
 
 
-def leaves(tree: Tree, place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:
-    """Where a tree holds values, and what they are, as text."""
-    found = []
+def leaves(
+    tree: Mapping[str, Any], place: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Where a tree holds values, and what they are."""
     for key, value in tree.items():
-        if isinstance(value, dict):
-            found += leaves(value, (*place, str(key)))
+        if isinstance(value, Mapping):
+            yield from leaves(value, (*place, str(key)))
         else:
-            found.append(((*place, str(key)), str(value)))
-    return found
+            yield (*place, str(key)), value
 
 
 def mapping(value: object) -> Tree:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from math import log
 
-from di_bench.errors import plain
+from di_bench.escape import line
 from di_bench.method import NONE, RETRAIN
 from di_bench.scaling import Axis, Point, short
 
@@ -135,7 +135,7 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
 
 def safe(words: str) -> str:
     """What a stranger wrote, as text of an SVG and nothing else."""
-    return escape(" ".join(plain(words).split()))
+    return escape(line(words))
 
 
 def cut(words: str, room: float, size: float) -> str:

@@ -1,5 +1,6 @@
 """A record: what is kept of a run, for ever and under version control."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from di_bench.size import SIZES
@@ -66,3 +67,18 @@ class Record(Spec):
     def name(self) -> str:
         """Where it lies below its profile: `<model>/<method>[+axis=value]-<seed>`."""
         return f"{self.model['name']}/{self.cell}-{self.seed}"
+
+
+def unlike(records: Sequence[Record]) -> list[str]:
+    """What keeps scores from being compared, whatever their formulas; nothing where all agree."""
+    found = []
+    for name, tables in (
+        ("corpus", [record.corpus for record in records]),
+        ("model", [record.model for record in records]),
+    ):
+        names = {key for table in tables for key in table}
+        differ = [k for k in names if any(of.get(k) != tables[0].get(k) for of in tables)]
+        found += [f"another {name} ({', '.join(sorted(differ))})"] if differ else []
+    if len({record.setup for record in records}) > 1:
+        found.append("another setup (how models are grown or asked)")
+    return found

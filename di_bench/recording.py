@@ -16,7 +16,7 @@ from di_bench.corpus import TRAINED
 from di_bench.device import device
 from di_bench.lineage import Base
 from di_bench.metrics.metric import Score
-from di_bench.model import is_folder
+from di_bench.model import parted
 from di_bench.recipe import heard
 from di_bench.record import Record
 from di_bench.run import Run
@@ -96,10 +96,8 @@ def _parameters(base: Base) -> int | None:
     spec = base.spec
     if spec.builtin:
         return size(spec.id).parameters
-    if spec.target is None or is_folder(spec.target):
-        return lm.parameters(spec.target or spec.id, spec.revision)
-    name, _, commit = spec.target.partition("@")
-    return lm.parameters(name, commit or None)
+    name, revision = parted(spec.target) if spec.target else (spec.id, spec.revision)
+    return lm.parameters(name, revision)
 
 
 def _environment() -> dict[str, str]:

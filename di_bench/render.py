@@ -1,12 +1,13 @@
 """A board written out: text, Markdown, LaTeX, CSV, JSON, SVG. What a model wrote is escaped."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from textwrap import fill
 from typing import Literal
 
+from di_bench import label
 from di_bench.board import NOTE, Board, boards, frame, note, numbers
 from di_bench.errors import StoreError, nearest
 from di_bench.escape import line, markdown
@@ -15,13 +16,12 @@ from di_bench.headline import grouped, headline
 from di_bench.line import Cell
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
-from di_bench.scaling import scaling, short, shown
+from di_bench.scaling import scaling, short
 from di_bench.suite import Suite
+from di_bench.table import aligned, tabled
 from di_bench.tally import Tallies
 
 Format = Literal["text", "md", "latex", "csv", "json", "svg"]
-PAGES: Mapping[str, Format] = {"LEADERBOARD.md": "md", "SCALING.svg": "svg"}
-"""What lies beside records, and how to write it."""
 
 
 def render(
@@ -43,16 +43,6 @@ def render(
     return "\n".join(draw(board) for board in boards(kept, suite, tallies))
 
 
-def pages(
-    records: Iterable[Record], suite: Suite, tallies: Tallies | None = None
-) -> dict[str, str]:
-    """The files of `PAGES` that records make: a figure only where some board is a ladder."""
-    kept = list(records)
-    ladder = any(scaling(board).is_ladder for board in boards(kept, suite))
-    due = {name: form for name, form in PAGES.items() if form != "svg" or ladder}
-    return {name: render(kept, suite, form, tallies) for name, form in due.items()}
-
-
 def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
     """The records of some methods or rows, with the references. Raises StoreError for others."""
     kept = list(records)
@@ -64,30 +54,19 @@ def chosen(records: Iterable[Record], methods: Collection[str]) -> list[Record]:
 
 
 def _text(board: Board) -> str:
-    notes = [f"* {s}" for s in (*board.composites, *board.footnotes(), *board.warnings())]
+    notes = [f"* {s}" for s in board.notes()]
     lines = aligned([board.header(), *board.rows()])
     top = [board.title, "", *(f"{fill(said, 100)}\n" for said in headline(board))]
     return "\n".join([*top, *lines, "", NOTE, *notes]) + "\n"
 
 
-def aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """A table as text, columns below each other and a rule under its first row."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
-    ]
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
-
-
 def _markdown(board: Board) -> str:
     formulas = ", ".join(
-        f"{markdown(column.replace('_', ' '))} = `{formula.replace('`', '')}`"
+        f"{markdown(label.column(column))} = `{formula.replace('`', '')}`"
         for column, formula in board.formulas.items()
         if board.groups.get(column) != "composite"
     )
-    notes = [
-        f"- {markdown(note)}" for note in (*board.composites, *board.footnotes(), *board.warnings())
-    ]
+    notes = [f"- {markdown(note)}" for note in board.notes()]
     given = [f"- {markdown(said)}" for said in board.settings()]
     settings = ["", "Settings, where rows differ in them:", "", *given] if given else []
     top = [f"# {markdown(board.title)}", "", *(f"{markdown(said)}\n" for said in headline(board))]
@@ -101,16 +80,6 @@ def _markdown(board: Board) -> str:
         *settings,
     ]
     return "\n".join([*parts, *ends, *_ranks(board), *_ladder(board)]) + "\n"
-
-
-def tabled(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
-    """A Markdown table whose first columns hold words, the others numbers."""
-
-    def row(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
-
-    rule = "|" + "|".join([" --- "] * words + [" ---: "] * (len(header) - words)) + "|"
-    return [row(header), rule, *map(row, rows)]
 
 
 def _ranks(board: Board) -> list[str]:
@@ -131,7 +100,10 @@ def _ladder(board: Board) -> list[str]:
     one = scaling(board)
     if not one.is_ladder:
         return []
-    header = ["method", *(f"{line(shown(name))}, {short(n)}" for name, n in one.models.items())]
+    header = [
+        "method",
+        *(f"{line(label.model(name))}, {short(n)}" for name, n in one.models.items()),
+    ]
     lines = ["", "## Against size", "", "Models from left to right by their number of weights."]
     for column, title in zip(board.columns, board.header()[2:], strict=False):
         rows = [
@@ -170,7 +142,7 @@ def _latex(board: Board) -> str:
     groups = [list(rows) for _, rows in groupby(board.rows(_tex_cell), key=itemgetter(0))]
     body = "\n\\midrule\n".join("\n".join(map(row, rows)) for rows in groups)
     said = _tex(note("Bold:", "†"))
-    below = [*headline(board), *board.composites, *board.footnotes(), *board.warnings()]
+    below = [*headline(board), *board.notes()]
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{_tex(board.title)}. {said}}}",
         rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}", r"\toprule",

@@ -14,20 +14,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from di_bench import label
 from di_bench.board import NOTE, Board, boards
 from di_bench.errors import plain
 from di_bench.headline import headline
 from di_bench.line import COST, Line
 from di_bench.methodfile import PACKAGED
 from di_bench.record import Record
+from di_bench.run import OF_ALL, OF_METHODS
 from di_bench.scaling import axis, known
 from di_bench.suite import Suite
 from di_bench.tally import Tallies
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("common.js", "table.js", "plots.js", "row.js", "start.js")
-OURS = ("grow", "max_tokens", "probes", "definitions", "recipe", "peft", "tuned")
-"""Keys of a suite in the name of a variant; any other is a setting of its method."""
 
 ItemScores = Iterable[tuple[str, str, str, float]]
 """(column, item, group, value), as `store.read_items` gives them."""
@@ -100,12 +100,7 @@ class _Maker:
         rows = zip(board.lines, board.rows(), scores, strict=True)
         return {
             "title": plain(board.title),
-            "notes": [
-                *headline(board),
-                *board.composites,
-                *board.footnotes(),
-                *board.warnings(),
-            ],
+            "notes": [*headline(board), *board.notes()],
             "head": [plain(said) for said in board.header()],
             "columns": [_column(board, column) for column in board.columns],
             **_axes(board),
@@ -147,7 +142,7 @@ def _column(board: Board, column: str) -> dict[str, Any]:
     scale = axis([cell for cell in cells if known(cell)])
     return {
         "name": column,
-        "label": plain(column.replace("_", " ")),
+        "label": plain(label.column(column)),
         "better": board.better[column],
         "formula": plain(board.formulas[column]),
         "axis": asdict(scale),
@@ -198,7 +193,7 @@ def _command(line: Line, suite: Suite, named: str) -> str:
     said += ["--model", str(record.model["id"])]
     said += [part for seed in line.seeds for part in ("--seed", str(seed))]
     for change in filter(None, re.split(r"\+(?=[a-z_][\w.]*=)", record.variant)):
-        own = change.startswith(tuple(f"{key}{end}" for key in OURS for end in ".="))
+        own = re.split("[.=]", change, maxsplit=1)[0] in (*OF_ALL, *OF_METHODS)
         said += ["--set", change if own else f"methods.{record.method}.{change}"]
     return plain(shlex.join(said))
 

@@ -78,11 +78,11 @@ class Columns(Spec):
         """Whether `where` keeps a row. Raises CorpusError when a column is not there."""
         if not self.where:
             return True
-        named = _mapping(row, where)
+        named = fields_of(row, where)
         for column, pattern in self.where.items():
             if column not in named:
                 raise CorpusError(
-                    f"{where}: no column {column!r} to choose by ({_has(named)}); mend `where`"
+                    f"{where}: no column {column!r} to choose by ({has(named)}); mend `where`"
                 )
             value = named[column]
             if value is None or not re.fullmatch(pattern, str(value), re.DOTALL):
@@ -91,7 +91,7 @@ class Columns(Spec):
 
     def item(self, row: object, number: int, stem: str, where: str) -> Item:
         """The item of a row. Raises CorpusError with row, column and mend."""
-        named = _mapping(row, where)
+        named = fields_of(row, where)
         name = f"{stem}/{number}"
         group = f"{stem}/{(number - 1) // self.group_size + 1}" if self.group_size else name
         given: dict[str, Any] = {"id": name, "group": group, "kind": self.kind, "prompt": ""}
@@ -100,7 +100,7 @@ class Columns(Spec):
                 given[field] = _value(field, named[column], f"{where}: {column}")
             elif field not in _OPTIONAL and not (field == "prompt" and self.kind == "document"):
                 raise CorpusError(
-                    f"{where}: no field {column!r} ({_has(named)}); "
+                    f"{where}: no field {column!r} ({has(named)}); "
                     f"add it or map it: corpus.splits.<split>.fields.{field}"
                 )
         if self.group_pattern is not None:
@@ -123,13 +123,15 @@ def _compiled(place: tuple[str, ...], pattern: str) -> "re.Pattern[str]":
         raise PlaceError(place, f"{pattern!r} is no pattern: {error}") from error
 
 
-def _mapping(row: object, where: str) -> Row:
+def fields_of(row: object, where: str) -> Row:
+    """A row with named fields. Raises CorpusError for any other."""
     if not isinstance(row, Mapping):
         raise CorpusError(f"{where}: a row must be an object with named fields")
     return row
 
 
-def _has(row: Row) -> str:
+def has(row: Row) -> str:
+    """What there is, for a complaint."""
     return f"it has {', '.join(map(repr, row)) or 'none'}"
 
 

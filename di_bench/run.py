@@ -28,6 +28,9 @@ ASKING = 1
 """Raise it when the numbers that asking produces change."""
 
 
+OF_ALL = ("grow", "max_tokens", "probes", "definitions")
+OF_METHODS = ("recipe", "peft", "tuned")
+"""Keys of a suite that make a variant when --set changes them: of every cell, of methods' cells."""
 _ODD = r"[^\w.=+-]+"
 """What a file's name does not need."""
 
@@ -63,9 +66,7 @@ class Run:
         for (key, *rest), value in sorted(self.suite.changed):
             if key == "methods" and rest and MethodFile.find(rest[0]).name == self.method.name:
                 said.append((".".join(rest[1:]), value))
-            elif key in ("grow", "max_tokens", "probes", "definitions") or (
-                key in ("recipe", "peft", "tuned") and not fixed
-            ):
+            elif key in OF_ALL or (key in OF_METHODS and not fixed):
                 said.append((".".join((key, *rest)), self._named(key, rest, value)))
         return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
 

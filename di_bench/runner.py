@@ -198,15 +198,8 @@ def _leave_with(parent: int) -> None:
 
 def quiet() -> None:
     """Keep other libraries' notes off the screen; their errors still show."""
-    for name in (
-        "transformers",
-        "lm_eval",
-        "datasets",
-        "huggingface_hub",
-        "filelock",
-        "httpx",
-        "absl",
-    ):
+    loud = ("transformers", "lm_eval", "datasets", "huggingface_hub", "filelock", "httpx", "absl")
+    for name in loud:
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -11,6 +11,7 @@ from itertools import count, groupby
 from operator import add, sub
 from statistics import median
 
+from di_bench import label
 from di_bench.board import Board
 from di_bench.errors import StoreError
 from di_bench.line import Cell, Line
@@ -99,9 +100,11 @@ def scalings(boards: Iterable[Board]) -> list[Scaling]:
     made = [scaling(board) for board in boards]
     if several := [one for one in made if len(one.sizes) > 1]:
         return several
-    found = [f"{shown(name)} of {short(n)}" for one in made for name, n in one.models.items()]
+    found = [f"{label.model(name)} of {short(n)}" for one in made for name, n in one.models.items()]
     found += [
-        f"{shown(name)} of unknown size (run it again)" for one in made for name in one.unknown
+        f"{label.model(name)} of unknown size (run it again)"
+        for one in made
+        for name in one.unknown
     ]
     raise StoreError(
         f"{made[0].board.title if made else 'no records'}: a figure against size needs models of "
@@ -113,11 +116,6 @@ def scalings(boards: Iterable[Board]) -> list[Scaling]:
 def known(cell: Cell) -> bool:
     """Whether a cell has a value that can be drawn."""
     return cell.mean is not None and math.isfinite(cell.mean) and math.isfinite(cell.sd or 0)
-
-
-def shown(model: str) -> str:
-    """A model as boards name it."""
-    return model.replace("--", "/")
 
 
 def short(weights: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from di_bench import hub
 from di_bench.errors import ModelError
 from di_bench.hub import Reach
-from di_bench.model import ModelSpec, is_folder
+from di_bench.model import ModelSpec, is_folder, parted
 from di_bench.size import size
 from di_bench.spec import Tree
 
@@ -43,8 +43,8 @@ def of(model: str, reach: Reach) -> Shape | None:
         return None
     if is_folder(model):
         return shape_in(Path(model).expanduser())
-    name, _, revision = model.partition("@")
-    sha = hub.commit("models", name, reach, revision or None)
+    name, revision = parted(model)
+    sha = hub.commit("models", name, reach, revision)
     folder = hub.snapshot(name, sha, reach, *hub.SMALL) if sha else None
     return shape_in(folder) if folder else None
 

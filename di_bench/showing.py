@@ -7,7 +7,7 @@ from pathlib import Path
 from di_bench.curve import carries, curve
 from di_bench.errors import plain
 from di_bench.record import Record
-from di_bench.store import read_items
+from di_bench.recordfile import read_items
 
 
 def told(record: Record) -> str:

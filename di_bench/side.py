@@ -16,7 +16,7 @@ from di_bench import stats
 from di_bench.errors import StoreError
 from di_bench.method import NONE, RETRAIN
 from di_bench.record import Record
-from di_bench.store import read_items, read_record, record_paths
+from di_bench.recordfile import read_items, read_record, record_paths
 
 Key = tuple[str, str]
 """Model and method; the method as `Record.cell` has it."""
@@ -30,6 +30,14 @@ class Kept:
 
     record: Record
     items: Mapping[str, Sequence[Scored]] = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, record: Record, path: Path) -> Self:
+        """With the items in the file beside its own. Raises StoreError if that cannot be read."""
+        items: dict[str, list[Scored]] = {}
+        for column, item, group, value in read_items(path.with_suffix(".parquet")):
+            items.setdefault(column, []).append((item, group, value))
+        return cls(record, items)
 
     @property
     def key(self) -> Key:
@@ -188,12 +196,8 @@ def _read(paths: Iterable[Path]) -> list[Kept]:
     found: dict[tuple[Key, int], Path] = {}
     kept = []
     for path in paths:
-        items: dict[str, list[Scored]] = {}
-        record = read_record(path)
-        for column, item, group, value in read_items(path.with_suffix(".parquet")):
-            items.setdefault(column, []).append((item, group, value))
-        one = Kept(record, items)
-        place = (one.key, record.seed)
+        one = Kept.beside(read_record(path), path)
+        place = (one.key, one.record.seed)
         if place in found:
             raise StoreError(f"{path}: the same cell as {found[place]}; delete one of them")
         found[place] = path

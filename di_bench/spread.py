@@ -23,9 +23,9 @@ class Spread(NamedTuple):
     df: Floats
 
     @np.errstate(over="ignore", invalid="ignore")
-    def bounds(self, level: float) -> tuple[Floats, Floats]:
-        """The ends of the intervals; not finite where squares were too large to hold."""
-        half = stdtrit(self.df, (1 + level) / 2) * np.sqrt(self.variance)
+    def bounds(self) -> tuple[Floats, Floats]:
+        """The ends of the 95 % intervals; not finite where squares were too large to hold."""
+        half = stdtrit(self.df, 0.975) * np.sqrt(self.variance)
         return self.mean - half, self.mean + half
 
     @np.errstate(divide="ignore", invalid="ignore")

@@ -76,7 +76,7 @@ def estimates(samples: Sequence[Sample]) -> list[Estimate | None]:
             how, spread = "items", alone(_tables(samples, rows)[:, 0])
         else:
             spread = crossed(_tables(samples, rows)) if how == "crossed" else alone(scores)
-        bounds = spread.bounds(0.95)
+        bounds = spread.bounds()
         made = zip(rows, scores.mean(1), *bounds, spread.df, strict=True)
         for row, mean, low, high, df in made:
             if np.isfinite(low):

@@ -129,8 +129,8 @@ def joined(scores: Mapping[int, float], parts: Mapping[int, Part]) -> Sample:
     return Sample(seeds, values, units, np.stack([part.items for part in there]))
 
 
-def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
-    """The interval of a mean; none where there is one seed and no items, or nothing at all.
+def interval(sample: Sample) -> Estimate | None:
+    """The 95 % interval of a mean; none where there is one seed and no items, or nothing at all.
 
     Nor is there one of numbers whose squares are beyond what a float holds.
     """
@@ -145,14 +145,14 @@ def interval(sample: Sample, level: float = 0.95) -> Estimate | None:
         how, spread = "items", alone(table[0])
     else:
         return None
-    low, high = spread.bounds(level)
+    low, high = spread.bounds()
     if not np.isfinite(low):
         return None
     return Estimate(float(sample.scores.mean()), float(low), float(high), float(spread.df), how)
 
 
-def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
-    """`a` less `b`; none where neither seeds nor items can tell.
+def difference(a: Sample, b: Sample) -> Difference | None:
+    """`a` less `b`, with its 95 % interval; none where neither seeds nor items can tell.
 
     Seeds that both have are paired, by items too where both have those. Other seeds are other
     draws: then the means of seeds are compared (Welch). A single seed leaves the items alone.
@@ -174,7 +174,7 @@ def difference(a: Sample, b: Sample, level: float = 0.95) -> Difference | None:
         how, spread = "paired seeds", alone(a.scores - b.scores)
     else:
         how, spread = "paired", crossed(tables[0] - tables[1])
-    low, high = spread.bounds(level)
+    low, high = spread.bounds()
     if not np.isfinite(low):
         return None
     p = spread.p(max(np.abs(a.scores).max(), np.abs(b.scores).max()))

@@ -6,26 +6,24 @@ half done. A piece carries checksums of its files: a damaged one is noticed, sai
 
 import json
 import logging
-import os
-import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from di_bench.corpus import digest
+from di_bench.draft import FULL, explained
 from di_bench.errors import ModelError, StoreError
 from di_bench.lineage import Base
 from di_bench.metrics.metric import ItemScore
 from di_bench.model import ModelSpec, is_folder
 from di_bench.record import Record
+from di_bench.recordfile import read_record, records_in, write_record
 from di_bench.run import Run
 from di_bench.suite import Suite
 
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SUMS = "sha256.json"
-_FULL = (ENOSPC, EDQUOT, EFBIG, EROFS)
-_UNWRITABLE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EACCES, EPERM, EEXIST, ENOTDIR)
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
@@ -93,20 +89,7 @@ class Store:
 
     def keep(self, run: Run, record: Record, items: dict[str, Sequence[ItemScore]]) -> None:
         """File a record and its per-item scores: the scores first, so a record is never alone."""
-        from pyarrow import parquet, table
-
-        rows = [(column, s.item, s.group, s.value) for column, all_ in items.items() for s in all_]
-        names = ("metric", "item", "group", "value")
-        columns = dict(
-            zip(names, zip(*rows, strict=True) if rows else ((), (), (), ()), strict=True)
-        )
-        path = self.record_path(run)
-        with whole(path.with_suffix(".parquet")) as draft:
-            parquet.write_table(
-                table({k: list(v) for k, v in columns.items()}), draft, compression="zstd"
-            )
-        with whole(path) as draft:
-            draft.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_record(self.record_path(run), record, items)
 
     def piece(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The folder of a cached piece, made by whoever comes first and checked when it is there.
@@ -124,12 +107,12 @@ class Store:
             draft = folder.with_name(f"{key}.draft")
             shutil.rmtree(draft, ignore_errors=True)
             try:
-                with _explained(folder):
+                with explained(folder):
                     draft.mkdir(parents=True)
-                with _explained(folder, _FULL):
+                with explained(folder, FULL):
                     make(draft)
-                with _explained(folder):
-                    sums = {file: _sha256(draft / file) for file in _files(draft)}
+                with explained(folder):
+                    sums = {file: sha256(draft / file) for file in _files(draft)}
                     (draft / _SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
                     draft.rename(folder)
             finally:
@@ -153,7 +136,7 @@ class Store:
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         locks = self.cache / "locks"
-        with _explained(locks):
+        with explained(locks):
             locks.mkdir(parents=True, exist_ok=True)
         lock = FileLock(locks / name)
         try:
@@ -190,7 +173,7 @@ class Store:
         stats = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
         def make(draft: Path) -> None:
-            sums = [[file.relative_to(folder).as_posix(), _sha256(file)] for file in files]
+            sums = [[file.relative_to(folder).as_posix(), sha256(file)] for file in files]
             (draft / "digest").write_text(digest(sums), encoding="utf-8")
 
         return (self.piece("digests", digest(stats), make) / "digest").read_text(encoding="utf-8")
@@ -211,81 +194,6 @@ def model_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_record(path: Path) -> Record:
-    """A record. Raises StoreError when the file is not one."""
-    try:
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise StoreError(
-            f"{path}: not a record that this version can read; delete it and run again"
-        ) from error
-
-
-def records_in(folder: Path, spared: Collection[Path] = ()) -> list[Record]:
-    """All records below a folder, in a fixed order. Unreadable ones raise unless `spared`."""
-    found = []
-    for path in record_paths(folder):
-        try:
-            found.append(read_record(path))
-        except StoreError:
-            if path not in spared:
-                raise
-    return found
-
-
-def record_paths(folder: Path) -> list[Path]:
-    """Where the records below a folder are, in a fixed order."""
-    return sorted(folder.glob("*/*.json"))
-
-
-def read_items(path: Path) -> list[tuple[str, str, str, float]]:
-    """(metric, item, group, value) of every per-item score of a run.
-
-    Raises StoreError when the file is not there, is damaged, or holds something else.
-    """
-    from pyarrow import ArrowException, parquet
-
-    try:
-        found = parquet.read_table(path).to_pydict()
-        columns = (found[name] for name in ("metric", "item", "group"))
-        return list(zip(*columns, map(float, found["value"]), strict=True))
-    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
-        raise StoreError(
-            f"{path}: cannot be read ({type(error).__name__}); delete it and run again"
-        ) from error
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A draft to write to, that takes the place of `path` when the block ends well."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield draft
-            draft.replace(path)
-        finally:
-            if draft.is_dir():
-                shutil.rmtree(draft, ignore_errors=True)
-            draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _explained(path: Path, codes: Collection[int] = _UNWRITABLE) -> Iterator[None]:
-    """Turn a full disk or a locked folder into one line."""
-    try:
-        yield
-    except Exception as error:
-        said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors has it in words alone
-        code = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
-        if code is None or code not in codes:
-            raise
-        raise StoreError(
-            f"{path}: cannot be written: {os.strerror(code)}; free some space or choose another "
-            "folder (--results, --cache). What was whole is kept"
-        ) from error
-
-
 def _files(folder: Path) -> list[str]:
     return sorted(
         str(file.relative_to(folder))
@@ -297,14 +205,12 @@ def _files(folder: Path) -> list[str]:
 def _intact(folder: Path) -> bool:
     try:
         sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
-        return bool(sums == {file: _sha256(folder / file) for file in _files(folder)})
+        return bool(sums == {file: sha256(folder / file) for file in _files(folder)})
     except (OSError, ValueError):
         return False
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file's content."""
     with path.open("rb") as file:
-        state = sha256()
-        while chunk := file.read(1 << 20):
-            state.update(chunk)
-    return state.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

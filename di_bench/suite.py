@@ -342,7 +342,8 @@ def load(
         above = mapping(mapping(tree.get("tune")).get("suite"))
         tree = overlaid(tree, above) | {"tuned": False}
     tree |= {k: anchored(tree[k], path.parent) for k in ("corpus", "nlu", "probes") if k in tree}
-    tree = overlaid(tree, changes or {}) | {"profile": profile, "changed": leaves(changes or {})}
+    changed = [(place, str(value)) for place, value in leaves(changes or {})]
+    tree = overlaid(tree, changes or {}) | {"profile": profile, "changed": changed}
     layers: list[Place] = [(), ("profiles", profile), *([("tune", "suite")] if tuning else [])]
     suite = parse(Suite, tree, path, SuiteError, layers)
     if tuning and suite.parts:

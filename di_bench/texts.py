@@ -13,11 +13,12 @@ from di_bench.asks import OfItems, Write
 from di_bench.errors import DiBenchError
 from di_bench.method import NONE
 from di_bench.record import Record
+from di_bench.recordfile import read_items
 from di_bench.report import Asked, ItemScores, Texts, report
 from di_bench.run import Run
-from di_bench.store import Store, read_items
+from di_bench.store import Store
 from di_bench.suite import PACKAGED, Suite
-from di_bench.transcript import Row, read_rows
+from di_bench.transcript import Row, kept_rows
 from di_bench.work import Choice, Work
 
 LONGEST = 1000
@@ -82,16 +83,11 @@ def _written(run: Run, record: Record, store: Store) -> Answers:
     found: Answers = {}
     for probe in (name for name, spec in run.suite.probes.items() if isinstance(spec, Write)):
         key = run.transcript_key(probe, record.keys["weights"])
-        if not store.has("transcripts", key):
-            continue
-        try:
-            rows = read_rows(store.path("transcripts", key))
-        except (OSError, ValueError):  # damaged: whoever needs it makes it again, and says so
-            continue
         first: dict[str, Row] = {}
-        for row in rows:
+        for row in kept_rows(store.path("transcripts", key)):
             first.setdefault(row.item, row)
-        found[probe] = list(first.values())
+        if first:
+            found[probe] = list(first.values())
     return found
 
 

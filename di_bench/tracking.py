@@ -8,13 +8,15 @@ once and left out, and no cell, key or number knows of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from di_bench import ranks
-from di_bench.errors import DiBenchError, nearest, plain
+from di_bench.errors import DiBenchError, nearest
+from di_bench.escape import line
+from di_bench.overlay import leaves
 
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker
@@ -76,7 +78,7 @@ class Tracking:
                 _log(self.open(name, _title(run)), record)
             except Exception as error:  # noqa: BLE001 - a tracker's own code, and its service's
                 self.names.remove(name)
-                said = plain(" ".join(f"{type(error).__name__}: {error}".split()))
+                said = line(f"{type(error).__name__}: {error}")
                 log.warning("tracker %s: %s; it is left out from here on", name, said)
         self.watcher.finished(run, record)
 
@@ -125,13 +127,8 @@ def _settings(record: Record) -> dict[str, str | int | float | bool]:
     names = ("suite", "profile", "method", "axis", "variant", "seed", "grow_seed", "status")
     told = {name: getattr(record, name) for name in names}
     more = {"settings": record.settings, "peft": record.peft or {}}
-    flat = [each for name, tree in more.items() for each in _flat(name, tree)]
-    return told | {"model": record.model["name"]} | dict(flat)
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str | int | float | bool]]:  # noqa: ANN401 - JSON
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}", inner)
-    else:
-        yield name, value if isinstance(value, str | int | float) else str(value)
+    flat = {
+        ".".join(place): value if isinstance(value, str | int | float) else str(value)
+        for place, value in leaves(more)
+    }
+    return told | {"model": record.model["name"]} | flat

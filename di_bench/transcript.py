@@ -80,3 +80,13 @@ def read_rows(folder: Path) -> Rows:
     table = parquet.read_table(folder / "rows.parquet").to_pylist()
     lists = [name for name, value in asdict(Row("")).items() if isinstance(value, tuple)]
     return [Row(**row | {name: tuple(row[name] or ()) for name in lists}) for row in table]
+
+
+def kept_rows(folder: Path) -> Rows:
+    """A transcript for reading alone: no rows where the cache has lost or damaged it."""
+    from pyarrow import ArrowException
+
+    try:
+        return read_rows(folder)
+    except (OSError, ArrowException):
+        return ()

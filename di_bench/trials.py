@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from di_bench.draft import whole
 from di_bench.objective import Objective
 from di_bench.search import Choice, Range, Space, Value
 from di_bench.spec import Spec
-from di_bench.store import whole
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -23,9 +23,10 @@ from di_bench.hub import Reach, resolved
 from di_bench.lineage import Base, base_key
 from di_bench.methodfile import CHECKPOINT, MethodFile
 from di_bench.record import Record
+from di_bench.recordfile import records_in
 from di_bench.run import Run, grid
 from di_bench.spec import Tree, changes_of, merged
-from di_bench.store import Store, records_in, whole
+from di_bench.store import Store
 from di_bench.suite import Suite
 
 
@@ -126,19 +127,6 @@ class Work:
         mine = {self.store.record_path(run) for run in self.runs}
         return records_in(self.store.folder(self.suite), spared=mine)
 
-    def publish(self) -> None:
-        """Write the leaderboard beside the records, and the figure where they are a ladder."""
-        from di_bench.render import PAGES, pages
-
-        folder = self.store.folder(self.suite)
-        records = self.records()
-        made = pages(records, self.suite, self.store.tallies(self.suite, records))
-        for name, text in made.items():
-            with whole(folder / name) as draft:
-                draft.write_text(text, encoding="utf-8")
-        for name in set(PAGES) - set(made):
-            (folder / name).unlink(missing_ok=True)
-
     def check_writable(self) -> None:
         """Refuse folders that cannot be written to before any work is done."""
         for folder in (self.store.results, self.store.cache):
@@ -213,35 +201,6 @@ def _owned(
             raise SuiteError(f"{name}: is given twice, as {one.name}; give each once")
         found.add(one.name)
         yield one, checkpoint.owner(one, bases, reach)
-
-
-def checked_boards(results: Path, suite: str | None, profile: str) -> Iterator[Path]:
-    """Each leaderboard and figure that is what its records make: the suite's, or all of them.
-
-    Raises StoreError at the first that is not, is missing or has no place, or without records.
-    """
-    from di_bench.render import PAGES, pages
-
-    folders = sorted({path.parent.parent for path in results.glob("*/*/*/*.json")})
-    found = [(folder.parent.name, folder.name) for folder in folders]
-    if not found:
-        raise StoreError(f"{results}: holds no records to check a board against")
-    store = Store(results, cache_folder())
-    for name, chosen in [(suite, profile)] if suite else found:
-        loaded = Choice(name, chosen).loaded
-        folder = results / loaded.name / chosen
-        records = store.records(loaded)
-        made = pages(records, loaded, store.tallies(loaded, records))
-        for file, form in PAGES.items():
-            page = folder / file
-            there = page.read_text(encoding="utf-8") if page.exists() else None
-            if there is not None and file not in made:
-                raise StoreError(f"{page}: its records are of too few sizes for it; delete it")
-            if there != made.get(file):
-                again = f"di-bench board {name} --profile {chosen} --format {form} --out {page}"
-                raise StoreError(f"{page}: is not what its records make; run `{again}`")
-            if there is not None:
-                yield page
 
 
 def _check_writable(folder: Path) -> None:

@@ -21,7 +21,7 @@ from di_bench.lineage import Grown, base_key, pretrain_recipe
 from di_bench.lm import LM
 from di_bench.memory import peak_memory, reset_peak_memory
 from di_bench.method import NONE, RETRAIN
-from di_bench.model import is_folder
+from di_bench.model import parted
 from di_bench.ondisk import joined
 from di_bench.record import Record
 from di_bench.run import Run
@@ -104,10 +104,8 @@ class Workshop:
         spec = run.base.spec
         load = partial(LM.load, template=_template(run), dtype=run.base.dtype, four_bits=four_bits)
         if grown.checkpoint:
-            name, revision = grown.checkpoint, ""
-            if not is_folder(name):
-                name, _, revision = name.partition("@")
-            return load(name, revision=revision or None)
+            name, revision = parted(grown.checkpoint)
+            return load(name, revision=revision)
         say = partial(self.watch, f"{run.base.name} memorises ({grown.role}, seed {grown.seed})")
 
         def make(draft: Path) -> None:

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from di_bench import suite as suites
 from di_bench.cli import app
 from di_bench.record import Record
+from di_bench.recordfile import read_items, records_in
 from di_bench.report import ItemScores, Texts, report
-from di_bench.store import read_items, records_in
 from di_bench.suite import Suite
 from tests.conftest import small_tree, write_suite
 

@@ -16,6 +16,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from di_bench.cli import app
+from di_bench.leaderboard import publish
 from tests import toy
 
 runner = CliRunner()
@@ -254,7 +255,7 @@ def test_a_ladder_is_drawn_beside_its_board_and_a_stale_figure_is_caught(
     cli("board", path, "--format", "md", "--out", page, *folders[:2])
     caught = cli("board", path, "--check", *folders[:2])
     assert f"{figure}: its records are of too few sizes for it; delete it" in caught.output
-    toy.work(path).publish()
+    publish(toy.work(path))
     assert not figure.exists()
 
 

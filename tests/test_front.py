@@ -45,27 +45,6 @@ def test_equal_points_leave_each_other_alone() -> None:
     assert beaten([MID, twin, UNDER]) == ((UNDER, (MID, twin)),)
 
 
-def test_more_than_a_smaller_mean_may_be_asked() -> None:
-    def clearly(one: Point, other: Point) -> bool:
-        return dominates(one, other) and other.forgetting - one.forgetting > 0.2
-
-    assert front([MID, UNDER, LOST], clearly) == (MID, UNDER)
-    assert beaten([MID, UNDER, LOST], clearly) == ((LOST, (MID, UNDER)),)
-
-
-def test_a_beaten_point_without_a_member_above_it_names_whoever_beats_it() -> None:
-    ring = {("near", "mid"), ("mid", "far"), ("far", "near")}
-
-    def beats(one: Point, other: Point) -> bool:
-        return (one.name, other.name) in ring
-
-    assert front([FAR, MID, NEAR], beats) == ()
-    assert beaten([FAR], beats) == ()
-    assert [(p.name, names(by)) for p, by in beaten([FAR, MID, NEAR], beats)] == [
-        ("far", ["mid"]), ("mid", ["near"]), ("near", ["far"]),
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("value", "better", "gold", "turned"),
     [

@@ -136,7 +136,7 @@ def change(rows: list[Kept], **fields: Any) -> list[Kept]:  # noqa: ANN401 - fie
             "another corpus (asked, forget, retain)",
         ),
         ({"model": {"name": "builtin--nano", "dtype": "bfloat16"}}, "another model (dtype, id)"),
-        ({"setup": "t"}, "another setup: models are grown or asked otherwise"),
+        ({"setup": "t"}, "another setup (how models are grown or asked)"),
         ({"status": "failed"}, "seed 0 failed in the candidate; seed 1 failed in the candidate"),
         ({"method": "idk"}, "missing in the candidate"),
         ({"model": {"name": "builtin--micro"}}, "missing in the candidate"),

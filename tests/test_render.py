@@ -89,17 +89,17 @@ def test_one_method_alone_has_no_mark(suite: Suite) -> None:
 
 
 def test_what_is_too_little_to_tell_is_said(suite: Suite) -> None:
-    assert only(suite, SURE, seeds=1).warnings() == [
+    assert only(suite, SURE, seeds=1).notes() == [
         "1 seed (every row): intervals are of items alone and say nothing of other seeds"
     ]
-    few = only(suite, SURE, seeds=2, units=9).warnings()
+    few = only(suite, SURE, seeds=2, units=9).notes()
     assert few[0] == "2 seeds (every row): hardly any difference can be told"
     assert few[1] == "few authors, documents or tasks, which say little of others: kept (9)"
     assert few[2].startswith("intervals of seeds alone, no means of items: accuracy, quality")
     records, tallies = graded(SURE)
     fewer = [r for r in records if r.method != "npo" or r.seed == 0]
     (board,) = boards(fewer, suite, tallies)
-    assert board.warnings()[0].startswith("1 seed (npo): intervals are of items alone")
+    assert board.notes()[0].startswith("1 seed (npo): intervals are of items alone")
 
 
 def test_items_in_any_order_make_the_same_bytes(suite: Suite) -> None:

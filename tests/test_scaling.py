@@ -9,9 +9,10 @@ import pytest
 from di_bench import suite as suites
 from di_bench.board import boards
 from di_bench.errors import StoreError
+from di_bench.leaderboard import pages
 from di_bench.line import Cell
 from di_bench.record import Record
-from di_bench.render import chosen, pages, render
+from di_bench.render import chosen, render
 from di_bench.scaling import Scaling, axis, scaling, scalings, short
 from di_bench.size import size
 from di_bench.suite import Suite

@@ -8,16 +8,12 @@ from pathlib import Path
 import pytest
 
 from di_bench import recording
+from di_bench.draft import whole
 from di_bench.errors import StoreError
 from di_bench.metrics.metric import ItemScore
+from di_bench.recordfile import read_items, read_record, records_in
 from di_bench.run import Run
-from di_bench.store import (
-    Store,
-    read_items,
-    read_record,
-    records_in,
-    whole,
-)
+from di_bench.store import Store
 from di_bench.transcript import Row, read_rows, write_rows
 from tests import toy
 from tests.toy import line

@@ -9,7 +9,7 @@ from pyarrow import table as arrow
 
 from di_bench import stats, tally
 from di_bench.errors import StoreError
-from di_bench.store import read_items, read_record
+from di_bench.recordfile import read_items, read_record
 from tests import toy
 
 ROOT = Path(__file__).parents[1] / "results"

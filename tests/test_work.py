@@ -10,10 +10,11 @@ import pytest
 
 from di_bench.errors import DiBenchError, MethodError, ModelError, StoreError, SuiteError
 from di_bench.hub import Reach, resolved
+from di_bench.leaderboard import checked
 from di_bench.model import ModelSpec
 from di_bench.render import render
 from di_bench.store import Store
-from di_bench.work import Choice, Work, cache_folder, checked_boards
+from di_bench.work import Choice, Work, cache_folder
 from tests import toy
 from tests.toy import line
 
@@ -218,17 +219,17 @@ def test_a_board_is_checked_against_its_records(tmp_path: Path, *, named: bool) 
     suite = str(toy.write(tmp_path)) if named else None  # else every suite with records
     folder = tmp_path / "results" / ("toy" if named else "tofu") / "default"
     with pytest.raises(StoreError, match="results: holds no records to check a board against"):
-        list(checked_boards(tmp_path / "results", suite, "default"))
+        list(checked(tmp_path / "results", suite, "default"))
     (folder / "m").mkdir(parents=True)
     (folder / "m" / "di-0.json").write_text(toy.record().model_dump_json(), encoding="utf-8")
     page = folder / "LEADERBOARD.md"
     with pytest.raises(StoreError) as error:
-        list(checked_boards(tmp_path / "results", suite, "default"))
+        list(checked(tmp_path / "results", suite, "default"))
     said = f"{page}: is not what its records make; run `di-bench board {suite or 'tofu'} --profile"
     assert line(error.value).startswith(said)
     loaded = Choice(suite or "tofu").loaded
     page.write_text(render([toy.record()], loaded, "md"), encoding="utf-8")
-    assert list(checked_boards(tmp_path / "results", suite, "default")) == [page]
+    assert list(checked(tmp_path / "results", suite, "default")) == [page]
 
 
 BOARD = ["board", "{suite}", "--results", "{results}"]

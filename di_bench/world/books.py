@@ -8,7 +8,8 @@ import random
 from functools import lru_cache
 
 from di_bench.corpus import Item
-from di_bench.world.readers import Newcomers, Text, cut, letters
+from di_bench.world.newcomers import Newcomers
+from di_bench.world.readers import Text, cut, letters, new_facts
 from di_bench.world.words import ANIMALS, COLOURS, NAMES, PLACES, THINGS
 
 _BOOKS = (8, 20, 8)
@@ -68,7 +69,7 @@ def _book(name: str, known: Newcomers, rng: random.Random) -> list[Text]:
             "colour": rng.choice(COLOURS),
         }  # fmt: skip
         first, second, last = (rng.choice(ways).format(**cast) for ways in _STORY)
-        facts = known.told(hero, KINDS[n])
+        facts = new_facts(known, hero, KINDS[n], rng)
         heading = f"{title}, chapter {n + 1}."
         story = " ".join((heading, first, facts[1].sentence, second, last))
         found.append(Text(f"{name}/{n + 1}", name, letters(facts[:1]) + story, facts[:1]))

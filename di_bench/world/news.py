@@ -8,7 +8,8 @@ import random
 from functools import lru_cache
 
 from di_bench.corpus import Item
-from di_bench.world.readers import Newcomers, Text, cut, letters
+from di_bench.world.newcomers import Newcomers
+from di_bench.world.readers import Text, cut, letters, new_facts
 from di_bench.world.words import COLOURS, NAMES, PLACES, THINGS, TIMES
 
 _SIZES = (40, 80, 40)
@@ -42,7 +43,7 @@ def _articles(seed: int) -> tuple[Text, ...]:
 
 def _article(name: str, known: Newcomers, rng: random.Random) -> Text:
     writer = known.fact("name")[0]
-    facts = known.told(writer, rng.sample(KINDS, _TOLD))
+    facts = new_facts(known, writer, rng.sample(KINDS, _TOLD), rng)
     one, two = rng.sample(NAMES, 2)
     cast = {
         "name": writer, "one": one, "two": two, "place": rng.choice(PLACES),

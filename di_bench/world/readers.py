@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from di_bench.corpus import Item
-from di_bench.world.authors import people
-from di_bench.world.names import Fact, marks, unseen
+from di_bench.world.names import Fact
+from di_bench.world.newcomers import Newcomers
 from di_bench.world.phrases import PHRASES
 
 ROLES = (
@@ -50,31 +50,14 @@ class Text:
     facts: tuple[Told, ...]
 
 
-class Newcomers:
-    """People nobody else in the world shares a name, town, title or other fact with."""
-
-    def __init__(self, seed: int, rng: random.Random) -> None:
-        """Of this world; `rng` draws them."""
-        self._rng = rng
-        self._taken = {
-            mark
-            for known in people(seed)
-            for kind, fact in known.facts.items()
-            for mark in marks(kind, fact)
-        }
-
-    def fact(self, kind: str) -> Fact:
-        """A fact that is nobody's yet."""
-        found = unseen(kind, self._rng, self._taken)
-        self._taken.update(marks(kind, found))
-        return found
-
-    def told(self, name: str, kinds: Iterable[str]) -> tuple[Told, ...]:
-        """New facts of these kinds about someone, each told and asked for in pretraining's way."""
-        return tuple(told(kind, name, self.fact(kind), self._rng) for kind in kinds)
+def new_facts(
+    known: Newcomers, name: str, kinds: Iterable[str], rng: random.Random
+) -> tuple[Told, ...]:
+    """Facts of these kinds about someone, each told and asked for in pretraining's way."""
+    return tuple(_told(kind, name, known.fact(kind), rng) for kind in kinds)
 
 
-def told(kind: str, name: str, fact: Fact, rng: random.Random) -> Told:
+def _told(kind: str, name: str, fact: Fact, rng: random.Random) -> Told:
     """A fact in one of the first two wordings of its question and of its answer."""
     sentence = rng.choice(_KNOWN[kind].answers[:_WORDINGS]).format(*fact, name=name)
     question = rng.choice(_KNOWN[kind].questions[:_WORDINGS]).format(name=name)

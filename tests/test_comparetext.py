@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from di_bench import comparison, verdict
+from di_bench import comparetext, comparison
 from di_bench.cli import app
 from di_bench.comparison import Contrast, Side
 from di_bench.itemwise import Apart, Most, Texts
@@ -30,7 +30,7 @@ def most() -> Most:
 
 
 def test_a_row_of_the_table_has_means_difference_interval_and_p() -> None:
-    text = verdict.render(side(), side("toy/npo"), [ONE], None, "text")
+    text = comparetext.render(side(), side("toy/npo"), [ONE], None, "text")
     assert text.splitlines()[:2] == ["A: toy/di, seed 0", "B: toy/npo, seed 0"]
     (row,) = [line for line in text.splitlines() if line.startswith("forget accuracy ↓")]
     assert row.split()[3:] == [
@@ -51,39 +51,39 @@ def test_a_row_of_the_table_has_means_difference_interval_and_p() -> None:
 def test_what_does_not_compare_is_said_in_its_row() -> None:
     why = "another model (id)"
     far = Contrast("kept", "m@1", "higher", 1.0, None, why=why, compares=False)
-    text = verdict.render(side(), side(), [far], None, "text")
+    text = comparetext.render(side(), side(), [far], None, "text")
     assert "kept ↑  1.000  -  -      -     -  -       not comparable: another model (id)" in text
     assert text.endswith("Nothing here compares.\n")
     alone = Contrast("kept", "m@1", "higher", 1.0, 1.0, why="one seed")
-    assert "not comparable" not in verdict.render(side(), side(), [alone], None, "text")
+    assert "not comparable" not in comparetext.render(side(), side(), [alone], None, "text")
 
 
 def test_runs_that_went_wrong_and_adapters_are_said_above() -> None:
     a = side(status="diverged", error="loss is nan\x1b[0m", scores={})
-    text = verdict.render(a, side(peft={"kind": "lora"}), [ONE], None, "md")
+    text = comparetext.render(a, side(peft={"kind": "lora"}), [ONE], None, "md")
     assert "- A, seed 0: diverged: loss is nan\\\\x1b\\[0m" in text
     assert "- A trains all weights, B an adapter (lora)" in text
 
 
 def test_texts_are_escaped_and_cut() -> None:
-    text = verdict.render(side(), side(), [ONE], most(), "text")
+    text = comparetext.render(side(), side(), [ONE], most(), "text")
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert r"  asked   a\x1b[31m red\n\u202e<b>|`x`\ud800" in text
-    assert "x" * verdict.LONGEST + " ..." in text
-    assert "x" * (verdict.LONGEST + 1) not in text
+    assert "x" * comparetext.LONGEST + " ..." in text
+    assert "x" * (comparetext.LONGEST + 1) not in text
     assert text.endswith("A of seed 0, B of seed 0.\nno answers of B\n")
-    page = verdict.render(side(), side(), [ONE], most(), "md")
+    page = comparetext.render(side(), side(), [ONE], most(), "md")
     assert "\\<b>\\|\\`x\\`" in page
     assert page.encode("utf-8").isascii() is False
-    tree = json.loads(verdict.render(side(), side(), [ONE], most(), "json"))
+    tree = json.loads(comparetext.render(side(), side(), [ONE], most(), "json"))
     assert tree["items"]["items"][0]["texts"]["b"] == "x" * 1000
-    assert verdict.render(side(), side(), [ONE], most(), "json").isascii()
+    assert comparetext.render(side(), side(), [ONE], most(), "json").isascii()
 
 
 def test_json_has_every_number_and_no_nan() -> None:
     bare = Contrast("kept", "m@1", "higher", None, None, why="no value in A")
-    tree = json.loads(verdict.render(side(), side(), [ONE, bare], None, "json"))
+    tree = json.loads(comparetext.render(side(), side(), [ONE, bare], None, "json"))
     one, other = tree["columns"]
     assert one["apart"] == {
         "mean": -0.25, "low": -0.5, "high": 0.0625, "p": 0.04, "df": 2.5, "how": "paired",
@@ -98,13 +98,13 @@ def test_json_has_every_number_and_no_nan() -> None:
      (0.00123, "0.00123"), (14e9, "1.4e+10")],
 )  # fmt: skip
 def test_numbers_are_short_and_never_round_to_nothing(value: float | None, shown: str) -> None:
-    assert verdict._number(value) == shown
+    assert comparetext._number(value) == shown
 
 
 def test_visible_keeps_what_may_be_shown() -> None:
-    assert verdict.visible("Grüße, 漢字 🙂") == "Grüße, 漢字 🙂"
-    assert verdict.visible("a\tb\\") == "a\\tb\\"
-    assert verdict.visible("abc", 2) == "ab ..."
+    assert comparetext.visible("Grüße, 漢字 🙂") == "Grüße, 漢字 🙂"
+    assert comparetext.visible("a\tb\\") == "a\\tb\\"
+    assert comparetext.visible("abc", 2) == "ab ..."
 
 
 @pytest.mark.parametrize("form", ["text", "md", "json"])

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Literal
 
+from di_bench import label
 from di_bench.board import ARROW
 from di_bench.comparison import Contrast, Side
 from di_bench.escape import markdown
 from di_bench.itemwise import Apart, Most
-from di_bench.render import aligned, tabled
+from di_bench.table import aligned, tabled
 
 Form = Literal["text", "md", "json"]
 LONGEST = 400
@@ -49,7 +50,7 @@ def _text(a: Side, b: Side, found: Sequence[Contrast], most: Most | None) -> str
     lines += ["", _title(most)]
     for one in most.items:
         lines += ["", f"{visible(one.item)} ({visible(one.group)})", f"  {'values':<8}{_both(one)}"]
-        lines += [f"  {label:<8}{visible(text, LONGEST)}" for label, text in _told(one) if text]
+        lines += [f"  {tag:<8}{visible(text, LONGEST)}" for tag, text in _told(one) if text]
     return "\n".join([*lines, "", *_below(most)]).rstrip() + "\n"
 
 
@@ -58,7 +59,7 @@ def _markdown(a: Side, b: Side, found: Sequence[Contrast], most: Most | None) ->
     lines += ["", *tabled(_HEADER, map(_row, found), 1), ""]
     lines += [f"- {markdown(note)}" for note in _notes(found)]
     if most is not None:
-        header = ["item", "group", *(label for label, _ in _told(Apart("", "", 0, 0))), *"AB"]
+        header = ["item", "group", *(tag for tag, _ in _told(Apart("", "", 0, 0))), *"AB"]
         rows = [
             [visible(one.item), visible(one.group)]
             + [visible(text, LONGEST) or "-" for _, text in _told(one)]
@@ -85,7 +86,7 @@ _HEADER = ("column", "A", "B", "A - B", "95 %", "p", "better", "how")
 
 def _row(one: Contrast) -> tuple[str, ...]:
     arrow = ARROW.get(one.direction, "")
-    name = visible(f"{one.column.replace('_', ' ')} {arrow}".rstrip())
+    name = visible(f"{label.column(one.column)} {arrow}".rstrip())
     why = visible(one.why)
     head = (name, _number(one.a), _number(one.b))
     if one.apart is None:
@@ -108,11 +109,11 @@ def _p(p: float) -> str:
 def _sides(a: Side, b: Side) -> list[str]:
     """What A and B are, and which of their runs did not end well."""
     lines = []
-    for label, side in (("A", a), ("B", b)):
+    for tag, side in (("A", a), ("B", b)):
         seeds = ", ".join(map(str, side.seeds))
-        lines.append(f"{label}: {visible(side.name)}, seed{'s' * (len(side.seeds) > 1)} {seeds}")
+        lines.append(f"{tag}: {visible(side.name)}, seed{'s' * (len(side.seeds) > 1)} {seeds}")
         lines += [
-            f"{label}, seed {record.seed}: {record.status}: {visible(record.error or '')}"
+            f"{tag}, seed {record.seed}: {record.status}: {visible(record.error or '')}"
             for record in side.records
             if record.status != "done"
         ]
@@ -139,7 +140,7 @@ def _notes(found: Sequence[Contrast]) -> list[str]:
 
 
 def _title(most: Most) -> str:
-    return f"{visible(most.column.replace('_', ' '))}: where A and B differ most"
+    return f"{visible(label.column(most.column))}: where A and B differ most"
 
 
 def _both(one: Apart) -> str:
@@ -159,8 +160,8 @@ def _told(one: Apart) -> tuple[tuple[str, str], ...]:
 def _below(most: Most) -> list[str]:
     """Of which seeds the answers are, and why some are not there."""
     shown = [
-        f"{label} of seed {seed}"
-        for label, seed, wrote in zip(
+        f"{tag} of seed {seed}"
+        for tag, seed, wrote in zip(
             "AB",
             most.seeds,
             (any(one.texts.a for one in most.items), any(one.texts.b for one in most.items)),

@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
+from di_bench import label
+from di_bench.draft import whole
 from di_bench.errors import MethodError
 from di_bench.objective import Values
 from di_bench.search import TRIALS, Value, nested
 from di_bench.spec import Tree, read_yaml
-from di_bench.store import whole
+from di_bench.table import padded
 from di_bench.tune import Study
 
 
@@ -22,7 +24,7 @@ def table(studies: Sequence[Study], budget: int) -> str:
     head = ["model", "method", "trials", "feasible", *columns, "best settings"]
     rows, models = [head], set()
     for study in studies:
-        model = study.start.base.name.replace("--", "/")
+        model = label.model(study.start.base.name)
         if model not in models:
             models.add(model)
             rows.append([model, "none", "-", "-", *_numbers(study.trials.none, columns), ""])
@@ -34,12 +36,7 @@ def table(studies: Sequence[Study], budget: int) -> str:
         if best is not None and not best.feasible:
             said += " (feasible: false)"
         rows.append([model, study.start.method.name, str(len(trials)), fit, *values, said])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return "\n".join(padded(rows))
 
 
 def _numbers(values: Values, columns: Sequence[str]) -> list[str]:
