@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EFBIG, EIO, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from di_bench.corpus import digest
-from di_bench.errors import ModelError, StoreError
+from di_bench.errors import ModelError, StoreError, nearest
 from di_bench.lineage import Base
 from di_bench.metrics.metric import ItemScore
 from di_bench.model import ModelSpec, is_folder
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _SUMS = "sha256.json"
 _FULL = (ENOSPC, EDQUOT, EFBIG, EROFS)
 _UNWRITABLE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EACCES, EPERM, EEXIST, ENOTDIR)
+_MISPLACED = (ENOENT, EISDIR)
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
@@ -212,9 +213,15 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def read_record(path: Path) -> Record:
-    """A record. Raises StoreError when the file is not one."""
+    """A record. Raises StoreError when the file is not there, or is not one."""
     try:
         return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        around = [file.stem for file in path.parent.glob("*.json")]
+        hint = (
+            nearest(path.stem, around) if around else "name one as tofu/default/builtin--nano/di-0"
+        )
+        raise StoreError(f"{path}: no such record; {hint}") from error
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise StoreError(
             f"{path}: not a record that this version can read; delete it and run again"
@@ -249,6 +256,8 @@ def read_items(path: Path) -> list[tuple[str, str, str, float]]:
         found = parquet.read_table(path).to_pydict()
         columns = (found[name] for name in ("metric", "item", "group"))
         return list(zip(*columns, map(float, found["value"]), strict=True))
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: not there; run again, which makes it anew") from error
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"{path}: cannot be read ({type(error).__name__}); delete it and run again"
@@ -259,7 +268,7 @@ def read_items(path: Path) -> list[tuple[str, str, str, float]]:
 def whole(path: Path) -> Iterator[Path]:
     """A draft to write to, that takes the place of `path` when the block ends well."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    with _explained(path):
+    with _explained(path, (*_UNWRITABLE, *_MISPLACED)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield draft
@@ -280,9 +289,11 @@ def _explained(path: Path, codes: Collection[int] = _UNWRITABLE) -> Iterator[Non
         code = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
         if code is None or code not in codes:
             raise
+        mend = "free some space or choose another folder (--results, --cache)"
+        if code in _MISPLACED:
+            mend = "name a file in a folder that can be written to"
         raise StoreError(
-            f"{path}: cannot be written: {os.strerror(code)}; free some space or choose another "
-            "folder (--results, --cache). What was whole is kept"
+            f"{path}: cannot be written: {os.strerror(code)}; {mend}. What was whole is kept"
         ) from error
 
 

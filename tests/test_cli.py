@@ -120,6 +120,9 @@ def test_a_board_begins_with_its_front_and_has_a_composite_when_asked(
     said = "the suite has no column of forgetting with extraction_strength@1"
     assert f"* di, hm-memory-utility@1: {said}" in shown.output
     assert "* hm-memory-utility@1 = HM(HM(1 - ES" in shown.output
+    none = cli("board", path, "--column", "kpet", *folders[:2])
+    said = f"--column 'kpet': {path} has none of that name; did you mean 'kept'? There are: "
+    assert (none.exit_code, none.output.startswith(said)) == (2, True), none.output
     wrong = cli("board", path, "--composite", "mean", *folders[:2])
     assert (wrong.exit_code, wrong.output.count("\n")) == (2, 1)
     assert "--composite mean: there is none; There are: hm-memory-privacy" in wrong.output
