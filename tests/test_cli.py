@@ -145,7 +145,7 @@ def test_a_new_metric_grades_without_asking(done: Path, folders: list[str]) -> N
     before = times(folders[3], "*")
     change(done, metrics={"prob": {"probability": "forget"}})
     assert "answered" in cli("plan", done, *folders).output
-    assert "6 of 6 cells graded" in cli("grade", done, *folders).output
+    assert cli("grade", done, *folders).output.endswith("6 of 6 cells graded\n")
     assert {k: v for k, v in times(folders[3], "*").items() if "locks" not in k.parts} == {
         k: v for k, v in before.items() if "locks" not in k.parts
     }
@@ -356,7 +356,19 @@ def test_two_runs_on_one_cache_do_each_piece_once(suite_file: Path, folders: lis
         (["plan", "tofu", "--set", "recipe.lr"], "write it as key=value"),
         (["plan", "tofu", "--profile", "text"], "--set corpus.path=DIR"),
         (["board", "tofu", "--results", "nowhere"], "no records"),
-        (["show", "tofu/default/none/none-0"], "not a record"),
+        (["show", "tofu/default/none/none-0"], "no such record"),
+        (["board", "smoke", "--out", "results"], "Is a directory; name a file"),
+        (
+            [
+                "check",
+                "results/smoke/default",
+                "--against",
+                "results/smoke/default",
+                "--method",
+                "x",
+            ],
+            "--method: no record has a row 'x'",
+        ),
     ],
 )
 def test_what_a_user_gets_wrong_costs_one_line(arguments: list[str], said: str) -> None:
