@@ -208,7 +208,8 @@ def told(expression: str, known: Mapping[str, str]) -> str:
 
 
 def first_cells(table: str) -> list[str]:
-    return [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("| tiny")]
+    board = table.partition("\nMean ±")[0]  # the ranks are another table
+    return [line.split("|")[2].strip() for line in board.splitlines() if line.startswith("| tiny")]
 
 
 def small(folder: Path) -> None:
