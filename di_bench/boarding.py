@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from di_bench.draft import whole
-from di_bench.errors import DiBenchError
+from di_bench.errors import DiBenchError, SuiteError, nearest
 from di_bench.options import RESULTS, Against, Cache, Format, Profile, Results, plain_errors
 from di_bench.store import Store
 from di_bench.work import Choice, cache_folder
@@ -66,10 +67,9 @@ def board(
             return
         if suite is None:
             raise DiBenchError("name a suite; see `di-bench list suites`")
-        columns = [f"board={json.dumps(column)}"] if column else []
         asked = Asked(form, tuple(method or ()), tuple(composite or ()), against)
         store = Store(results, cache or cache_folder())
-        text = written(Choice(suite, profile, changes=columns), store, asked)
+        text = written(_narrowed(Choice(suite, profile), column or ()), store, asked)
         if out is None:
             typer.echo(text, nl=False)
             return
@@ -85,6 +85,22 @@ class Asked:
     methods: tuple[str, ...]
     composites: tuple[str, ...]
     against: Against | None
+
+
+def _narrowed(choice: Choice, columns: Sequence[str]) -> Choice:
+    """The choice with these columns alone. Raises DiBenchError for one that the suite has not."""
+    if not columns:
+        return choice
+    asked = replace(choice, changes=[f"board={json.dumps(list(columns))}"])
+    try:
+        _ = asked.loaded
+    except SuiteError:
+        known = choice.loaded.metrics  # a suite that is wrong itself says so here
+        if unknown := [name for name in columns if name not in known]:
+            said = f"--column {unknown[0]!r}: {choice.suite} has none of that name"
+            raise DiBenchError(f"{said}; {nearest(unknown[0], known)}") from None
+        raise
+    return asked
 
 
 def written(choice: Choice, store: Store, asked: Asked) -> str:

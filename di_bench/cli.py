@@ -317,9 +317,8 @@ def grade(
         for each in ready:
             pipeline.grade(each)
             typer.echo(f"graded {each.name}")
-        typer.echo(
-            f"{len(ready)} of {len(work.runs)} cells graded; the cache has nothing of the rest"
-        )
+        rest = "; the cache has nothing of the rest" if len(ready) < len(work.runs) else ""
+        typer.echo(f"{len(ready)} of {len(work.runs)} cells graded{rest}")
 
 
 @app.command(name="list")
@@ -413,7 +412,7 @@ def suite(
 
 @app.command()
 def doctor(cache: Cache = None) -> None:
-    """Say what this machine has: versions, device, folders, and whether a hub is in reach."""
+    """Say what this machine has: versions, device, folders, and whether a hub may be asked."""
     from di_bench import listing
 
     with plain_errors():

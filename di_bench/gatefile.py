@@ -100,11 +100,10 @@ def check_names(gate: Gate, path: Path | None, sides: Sequence[Side]) -> None:
         known: Collection[str] = columns if kind == "column" else names
         if name not in known:
             line = line_of(path, place) if path else None
-            spot = f"{path}:{line}: " if line else ""
-            raise GateError(
-                f"{spot}{'.'.join(map(str, place))}: no record has a {kind} {name!r}; "
-                f"{nearest(name, known)}"
-            )
+            spot = f"{path}:{line}: {'.'.join(map(str, place))}"
+            if line is None:  # the command line's
+                spot = "--method" if place[0] == "methods" else "--leave-out"
+            raise GateError(f"{spot}: no record has a {kind} {name!r}; {nearest(name, known)}")
 
 
 def _named(gate: Gate) -> Iterator[tuple[Place, str, str]]:

@@ -82,7 +82,11 @@ def commit(kind: Kind, name: str, reach: Reach, revision: str | None = None) -> 
     else:
         why = "not in the Hugging Face cache, and the network is off"
     flag = "" if kind == "models" else "--repo-type dataset "
-    other = "--model FOLDER" if kind == "models" else "`file:` splits and corpus.path"
+    other = (
+        "a folder (--model ./NAME, checkpoint:./NAME)"
+        if kind == "models"
+        else "`file:` splits and corpus.path"
+    )
     raise ModelError(
         f"{name}: {why}. Run `di-bench fetch` for the suite or `hf download {flag}{name}` on a "
         f"machine with network and carry it over, or use {other}"

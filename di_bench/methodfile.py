@@ -50,8 +50,10 @@ class MethodFile:
         if path.suffix != ".py" and path.parent == Path():
             path = PACKAGED / f"{name}.py"
             if not path.is_file():
-                known = [file.stem for file in PACKAGED.glob("*.py")]
-                raise MethodError(f"no packaged method {name!r}; {nearest(name, known)}")
+                hint = nearest(name, [file.stem for file in PACKAGED.glob("*.py")])
+                if Path(f"{name}.py").is_file():
+                    hint = f"did you mean ./{name}.py?"
+                raise MethodError(f"no packaged method {name!r}; {hint}")
         return cls(path)
 
     @property
@@ -68,7 +70,8 @@ class MethodFile:
                 f"{self.path}:{error.lineno or 1}: not valid Python: {error.msg}"
             ) from error
         except (OSError, ValueError) as error:  # not there, or not text
-            raise MethodError(f"{self.path}: cannot be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise MethodError(f"{self.path}: cannot be read: {why}") from error
 
     @cached_property
     def _class(self) -> ast.ClassDef:

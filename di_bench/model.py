@@ -44,8 +44,10 @@ class ModelSpec(Spec):
 
 
 def is_folder(name: str) -> bool:
-    """Whether a model's name is a path: it starts like one, or there is such a folder."""
-    return name.startswith((".", "/", "~")) or ("/" in name and Path(name).is_dir())
+    """Whether a model's name is a path: it starts or ends like one, or there is such a folder."""
+    if name.startswith((".", "/", "~")) or name.endswith("/"):
+        return True
+    return "/" in name and Path(name).is_dir()
 
 
 def parted(name: str) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from di_bench.draft import whole
-from di_bench.errors import StoreError
+from di_bench.errors import StoreError, nearest
 from di_bench.metrics.metric import ItemScore
 from di_bench.record import Record
 
@@ -27,9 +27,15 @@ def write_record(path: Path, record: Record, items: Mapping[str, Sequence[ItemSc
 
 
 def read_record(path: Path) -> Record:
-    """A record. Raises StoreError when the file is not one."""
+    """A record. Raises StoreError when the file is not there, or is not one."""
     try:
         return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        around = [file.stem for file in path.parent.glob("*.json")]
+        hint = (
+            nearest(path.stem, around) if around else "name one as tofu/default/builtin--nano/di-0"
+        )
+        raise StoreError(f"{path}: no such record; {hint}") from error
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise StoreError(
             f"{path}: not a record that this version can read; delete it and run again"
@@ -69,6 +75,8 @@ def read_items(path: Path) -> list[tuple[str, str, str, float]]:
         found = parquet.read_table(path).to_pydict()
         columns = (found[name] for name in ("metric", "item", "group"))
         return list(zip(*columns, map(float, found["value"]), strict=True))
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: not there; run again, which makes it anew") from error
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"{path}: cannot be read ({type(error).__name__}); delete it and run again"

@@ -75,12 +75,14 @@ def read_yaml(path: Path, error: type[DiBenchError]) -> Tree:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
-        raise error(f"{path}: cannot be read: {wrong}") from wrong
+        why = wrong.strerror if isinstance(wrong, OSError) else wrong
+        raise error(f"{path}: cannot be read: {why}") from wrong
     try:
         tree = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
-        raise error(f"{path}:{line}: not valid YAML: {wrong.problem}") from wrong
+        tab = "; indent with spaces, YAML knows no tabs" if "'\\t'" in str(wrong.problem) else ""
+        raise error(f"{path}:{line}: not valid YAML: {wrong.problem}{tab}") from wrong
     except yaml.YAMLError as wrong:
         raise error(f"{path}: not valid YAML: {wrong}") from wrong
     if not isinstance(tree, dict):

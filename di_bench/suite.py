@@ -311,7 +311,10 @@ def suite_path(name: str | Path) -> Path:
         return path
     known = [file.stem for file in PACKAGED.glob("*.yaml")]
     if str(name) not in known:
-        raise SuiteError(f"no packaged suite {str(name)!r}; {nearest(str(name), known)}")
+        hint = nearest(str(name), known)
+        if Path(f"{name}.yaml").is_file():
+            hint = f"did you mean ./{name}.yaml?"
+        raise SuiteError(f"no packaged suite {str(name)!r}; {hint}")
     return PACKAGED / f"{name}.yaml"
 
 

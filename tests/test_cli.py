@@ -121,6 +121,9 @@ def test_a_board_begins_with_its_front_and_has_a_composite_when_asked(
     said = "the suite has no column of forgetting with extraction_strength@1"
     assert f"* di, hm-memory-utility@1: {said}" in shown.output
     assert "* hm-memory-utility@1 = HM(HM(1 - ES" in shown.output
+    none = cli("board", path, "--column", "kpet", *folders[:2])
+    said = f"--column 'kpet': {path} has none of that name; did you mean 'kept'? There are: "
+    assert (none.exit_code, none.output.startswith(said)) == (2, True), none.output
     wrong = cli("board", path, "--composite", "mean", *folders[:2])
     assert (wrong.exit_code, wrong.output.count("\n")) == (2, 1)
     assert "--composite mean: there is none; There are: hm-memory-privacy" in wrong.output
@@ -143,7 +146,7 @@ def test_a_new_metric_grades_without_asking(done: Path, folders: list[str]) -> N
     before = times(folders[3], "*")
     change(done, metrics={"prob": {"probability": "forget"}})
     assert "answered" in cli("plan", done, *folders).output
-    assert "6 of 6 cells graded" in cli("grade", done, *folders).output
+    assert cli("grade", done, *folders).output.endswith("6 of 6 cells graded\n")
     assert {k: v for k, v in times(folders[3], "*").items() if "locks" not in k.parts} == {
         k: v for k, v in before.items() if "locks" not in k.parts
     }
@@ -354,7 +357,19 @@ def test_two_runs_on_one_cache_do_each_piece_once(suite_file: Path, folders: lis
         (["plan", "tofu", "--set", "recipe.lr"], "write it as key=value"),
         (["plan", "tofu", "--profile", "text"], "--set corpus.path=DIR"),
         (["board", "tofu", "--results", "nowhere"], "no records"),
-        (["show", "tofu/default/none/none-0"], "not a record"),
+        (["show", "tofu/default/none/none-0"], "no such record"),
+        (["board", "smoke", "--out", "results"], "Is a directory; name a file"),
+        (
+            [
+                "check",
+                "results/smoke/default",
+                "--against",
+                "results/smoke/default",
+                "--method",
+                "x",
+            ],
+            "--method: no record has a row 'x'",
+        ),
     ],
 )
 def test_what_a_user_gets_wrong_costs_one_line(arguments: list[str], said: str) -> None:

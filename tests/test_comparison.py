@@ -62,7 +62,7 @@ def test_a_name_is_a_run_a_row_or_a_path(kept: Path) -> None:
     assert line(error.value).endswith(
         "no run and no row of runs; did you mean 'di'? There are: di, npo"
     )
-    with pytest.raises(StoreError, match=r"gone\.json: not a record"):
+    with pytest.raises(StoreError, match=r"gone\.json: no such record"):
         comparison.find(kept, "gone.json")
     with pytest.raises(StoreError, match=r"no run and no row of runs$"):
         comparison.find(kept, "no/such/folder")
@@ -231,5 +231,5 @@ def test_golds_of_another_kind_or_seed_are_no_golds(tmp_path: Path) -> None:
 
 def test_lost_items_are_said_in_a_line(kept: Path) -> None:
     find(kept, "di-0").paths[0].with_suffix(".parquet").unlink()
-    with pytest.raises(StoreError, match=r"di-0\.parquet: cannot be read"):
+    with pytest.raises(StoreError, match=r"di-0\.parquet: not there; run again"):
         columns(kept)

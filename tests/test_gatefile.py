@@ -92,7 +92,7 @@ def test_nothing_must_be_said_and_the_command_line_comes_first(tmp_path: Path) -
         check_names(Gate(leave_out=("dii",)), None, [Side.of(kept(["di"], [0]))])
     assert (
         line(error.value)
-        == "leave_out.0: no record has a row 'dii'; did you mean 'di'? There are: di"
+        == "--leave-out: no record has a row 'dii'; did you mean 'di'? There are: di"
     )
     with pytest.raises(GateError, match="cannot be read"):
         read_gate(tmp_path / "nothing.yaml")

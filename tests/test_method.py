@@ -50,10 +50,15 @@ def test_a_syntax_error_names_its_line(tmp_path: Path) -> None:
         _ = method(tmp_path, METHOD + "def f(:\n").code
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MethodError, match=r"gone\.py: cannot be read"):
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MethodError, match=r"gone\.py: cannot be read: No such file or directory$"):
         _ = MethodFile.find(str(tmp_path / "gone.py")).code
     (tmp_path / "calm.py").write_bytes(b"# \xff")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MethodError, match=r"no packaged method 'calm'; did you mean \./calm\.py\?"):
+        MethodFile.find("calm")
     with pytest.raises(MethodError, match=r"calm\.py: cannot be read"):
         _ = MethodFile(tmp_path / "calm.py").code
 

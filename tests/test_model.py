@@ -7,7 +7,7 @@ import pytest
 
 from di_bench.device import device
 from di_bench.errors import DiBenchError, ModelError
-from di_bench.model import ModelSpec, Peft
+from di_bench.model import ModelSpec, Peft, is_folder
 from di_bench.store import Store
 from tests import toy
 from tests.test_cli import run
@@ -57,6 +57,12 @@ def test_a_folder_that_is_no_safe_model_is_refused(
     with pytest.raises(ModelError) as error:
         store.identify(ModelSpec.model_validate(spec))
     assert line(error.value).startswith(f"{folder}: not a model: {why}")
+
+
+def test_a_name_with_a_slash_behind_it_is_a_folder() -> None:
+    assert [is_folder(name) for name in ("gone/", "./gone", "~/gone", "gone", "org/name")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
 
 
 def test_the_device_is_found_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,6 @@ def test_a_damaged_transcript_has_no_texts(tmp_path: Path) -> None:
 
 def test_items_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     path = toy.write(tmp_path)
-    with pytest.raises(StoreError, match=r"di-0\.parquet: cannot be read"):
+    with pytest.raises(StoreError, match=r"di-0\.parquet: not there"):
         choice = Choice(str(path))
         page(choice, choice.loaded, toy.store(tmp_path), [toy.record()])

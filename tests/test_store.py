@@ -240,10 +240,22 @@ def test_a_record_without_its_items_is_done_again(store: Store, run: Run) -> Non
     store.keep(run, toy.record(), {})
     store.record_path(run).with_suffix(".parquet").unlink()
     assert store.record(run) is None
-    with pytest.raises(StoreError, match=r"di-0\.parquet: cannot be read"):
+    with pytest.raises(StoreError, match=r"di-0\.parquet: not there; run again"):
         read_items(store.record_path(run).with_suffix(".parquet"))
-    with pytest.raises(StoreError, match=r"gone\.json: not a record"):
+    with pytest.raises(StoreError, match=r"gone\.json: no such record; name one as tofu/"):
         read_record(store.results / "gone.json")
+    with pytest.raises(StoreError, match=r"no such record; did you mean 'di-0'\? There are: di-0$"):
+        read_record(store.record_path(run).with_stem("di"))
+
+
+def test_a_place_that_is_no_file_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match=r"page: cannot be written: Is a directory; name a file"),
+        whole(tmp_path / "page") as draft,
+    ):
+        (tmp_path / "page").mkdir()
+        draft.write_text("", encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 
 def test_records_hold_no_path(store: Store, tmp_path: Path) -> None:

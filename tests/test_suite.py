@@ -229,6 +229,9 @@ def test_a_bare_name_is_packaged_even_beside_a_folder_of_that_name(
     assert suite.load("tofu").name == "tofu"
     with pytest.raises(SuiteError, match="no packaged suite 'tofo'; did you mean 'tofu'"):
         suite.load("tofo")
+    (tmp_path / "mine.yaml").touch()
+    with pytest.raises(SuiteError, match=r"no packaged suite 'mine'; did you mean \./mine\.yaml\?"):
+        suite.load("mine")
     with pytest.raises(SuiteError, match=r"tofo\.yaml: cannot be read"):
         suite.load("tofo.yaml")
 
