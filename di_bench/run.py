@@ -31,6 +31,8 @@ ASKING = 1
 OF_ALL = ("grow", "max_tokens", "probes", "definitions")
 OF_METHODS = ("recipe", "peft", "tuned")
 """Keys of a suite that make a variant when --set changes them: of every cell, of methods' cells."""
+LONGEST = 150
+"""Letters of a variant: file systems take 255 for a whole name."""
 _ODD = r"[^\w.=+-]+"
 """What a file's name does not need."""
 
@@ -60,7 +62,10 @@ class Run:
 
     @cached_property
     def variant(self) -> str:
-        """What --set changed in it: such a cell never takes the place of the suite's own."""
+        """What --set changed in it: such a cell never takes the place of the suite's own.
+
+        It is part of a file's name: changes that are too many for one are a digest (`more=`).
+        """
         fixed = self.method.name in (NONE, RETRAIN) or bool(self.method.brings)
         said = []
         for (key, *rest), value in sorted(self.suite.changed):
@@ -68,7 +73,10 @@ class Run:
                 said.append((".".join(rest[1:]), value))
             elif key in OF_ALL or (key in OF_METHODS and not fixed):
                 said.append((".".join((key, *rest)), self._named(key, rest, value)))
-        return "".join(f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k)
+        changes = [f"+{re.sub(_ODD, '_', f'{k}={v}')}" for k, v in said if k]
+        short = [c for n, c in enumerate(changes) if len("".join(changes[: n + 1])) <= LONGEST]
+        more = f"+more={digest(changes)}" if len(short) < len(changes) else ""
+        return "".join([*short, more])
 
     def _named(self, key: str, rest: list[str], value: str) -> str:
         """A changed value, but a judge by its name: it may have been given as a path."""

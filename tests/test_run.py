@@ -1,7 +1,8 @@
 """Keys hold what work depends on and nothing more; the grid is every cell once, in order."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 
 from di_bench import lineage
 from di_bench import run as run_module
+from di_bench import suite as suites
 from di_bench.errors import SuiteError
+from di_bench.overlay import leaves
 from di_bench.run import Run
+from di_bench.spec import changes_of
 from tests import toy
 
 EVERYTHING = {"weights", "forget", "retain", "answers", "stories", "judged", "scores"}
@@ -127,6 +131,22 @@ def test_the_seed_matters_to_methods_and_to_samples_alone(tmp_path: Path) -> Non
     assert moved(cells["di-0"], cells["di-1"]) == EVERYTHING
     for name in ("none", "retrain"):
         assert moved(cells[f"{name}-0"], cells[f"{name}-1"]) == {"stories", "judged", "scores"}
+
+
+def test_more_changes_than_a_file_name_holds_are_a_digest(tmp_path: Path) -> None:
+    def variant(sizes: Sequence[int]) -> str:
+        changes = [f"probes.forget.{'x' * 30}{n}.limit={size}" for n, size in enumerate(sizes)]
+        suite = suites.load(toy.write(tmp_path)).model_copy(
+            update={"changed": leaves(changes_of(changes))}
+        )
+        return replace(runs(tmp_path)["di-0"], suite=suite).variant
+
+    few, many, others = variant([1, 2]), variant([1] * 9), variant([*([1] * 8), 2])
+    assert few.count("+") == 2
+    assert "more=" not in few
+    assert "+more=" in many
+    assert len({many, others}) == 2
+    assert len(many) < 200
 
 
 def test_seeds_take_grow_seeds_in_turn(tmp_path: Path) -> None:
