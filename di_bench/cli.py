@@ -1,7 +1,6 @@
 """The command line: verbs and their output, no logic."""
 
 import logging
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,15 +10,15 @@ from typing import Annotated
 import typer
 
 from di_bench import manifest
+from di_bench.beginning import new
 from di_bench.boarding import board
+from di_bench.checking import check
 from di_bench.comparing import compare
-from di_bench.errors import plain
 from di_bench.hub import Reach
 from di_bench.options import (
     RESULTS,
     Cache,
     Changes,
-    GateFormat,
     Listing,
     MethodsArg,
     Models,
@@ -43,7 +42,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-new = typer.Typer(help="Write a file to start from.", no_args_is_help=True)
 app.add_typer(new, name="new")
 
 
@@ -178,63 +176,7 @@ def plan(
         typer.echo(work.outlook())
 
 
-@app.command()
-def check(
-    candidate: Annotated[Path, typer.Argument(help="A folder of records, or one record.")],
-    against: Annotated[Path, typer.Option(help="The records to compare with.")],
-    gate: Annotated[
-        Path | None,
-        typer.Option(help="A gate.yaml: tolerances, what to leave out, absolute claims."),
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="How far a column may move, significant or not: absolute up to 1, relative above. "
-            "The gate file's, else 0.05.",
-        ),
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this method's rows; may be repeated."),
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option(help="Not this method's rows; may be repeated.")
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Only this seed, on both sides; may be repeated.")
-    ] = None,
-    form: Annotated[
-        GateFormat, typer.Option("--format", help="How to say it; github also fills the summary.")
-    ] = GateFormat.text,
-    out: Annotated[
-        Path | None, typer.Option(help="Write it to this file; the terminal shows text.")
-    ] = None,
-) -> None:
-    """The regression gate: exit 0 if nothing is worse, 1 if something is, 2 if not comparable.
-
-    Worse is beyond the tolerance and significant, adjusted for all comparisons of the check.
-    """
-    from di_bench import notice, side
-    from di_bench.draft import whole
-    from di_bench.finding import exit_code
-    from di_bench.gate import check as compared
-    from di_bench.gatefile import check_names, read_gate
-
-    with plain_errors():
-        asked = read_gate(gate, tolerance, method or (), leave_out or ())
-        sides = side.load(candidate, seed or ()), side.load(against, seed or ())
-        check_names(asked, gate, sides)
-        findings = compared(*sides, asked)
-        if form is GateFormat.github:
-            notice.summarise(findings, asked)
-        if out is not None:
-            with whole(out) as draft:
-                draft.write_text(notice.write(findings, asked, form.value), encoding="utf-8")
-        shown = GateFormat.text if out is not None else form
-        typer.echo(notice.write(findings, asked, shown.value), nl=False)
-        if code := exit_code(findings):
-            raise typer.Exit(code)
+app.command()(check)
 
 
 @app.command()
@@ -352,62 +294,6 @@ def fetch(
     with plain_errors():
         choice = Choice(suite, profile, model or (), (), set_ or ())
         typer.echo(collect(choice, methods or (), to, typer.echo))
-
-
-@new.command()
-def method(
-    name: Annotated[str, typer.Argument(help="What to call it: a Python name.")],
-    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
-) -> None:
-    """Write a method that runs as it is, and a test of it that passes."""
-    from di_bench import scaffold
-
-    with plain_errors():
-        code, test = (shlex.quote(str(path)) for path in scaffold.method(name, to))
-        code = code if "/" in code else f"./{code}"
-        typer.echo(f"di-bench run tofu {code} --model builtin/nano --seed 0\npytest {test}")
-
-
-@new.command()
-def suite(
-    name: Annotated[str, typer.Argument(help="What to call it: a file name without an ending.")],
-    forget: Annotated[
-        Path, typer.Option(help="What to forget: a json, jsonl, csv, parquet or txt file.")
-    ],
-    retain: Annotated[Path, typer.Option(help="What to keep, in such a file.")],
-    holdout: Annotated[
-        Path | None, typer.Option(help="Texts like forget's that nobody trains on, for privacy.")
-    ] = None,
-    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
-    model: Annotated[
-        str, typer.Option(help="A built-in size, a hub id or a folder.")
-    ] = "builtin/nano",
-    field: Annotated[
-        list[str] | None,
-        typer.Option(help="Which column is what: answer=COLUMN, prompt=COLUMN; may be repeated."),
-    ] = None,
-    *,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse near-duplicates too, not only warn of them.")
-    ] = False,
-) -> None:
-    """Write a suite over your own files, after checking that what to forget is not in the rest.
-
-    Columns are recognised by their names: question or prompt or instruction or input, with answer
-    or completion or response or output; else text, document or content. A txt file holds documents
-    with blank lines between them. The files stay where they are.
-    """
-    from di_bench import newsuite
-
-    with plain_errors():
-        files = newsuite.Files(forget, retain, holdout, tuple(field or ()))
-        made = newsuite.suite(name, files, to, model, strict=strict)
-        for line in made.found:
-            typer.echo(plain(line))
-        for line in made.warnings:
-            typer.secho(line, err=True, fg="yellow")
-        path = str(made.path) if "/" in str(made.path) else f"./{made.path}"
-        typer.echo(f"di-bench run {shlex.quote(path)}")
 
 
 @app.command()
