@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +71,8 @@ def board(
             raise DiBenchError("name a suite; see `di-bench list suites`")
         asked = Asked(form, tuple(method or ()), tuple(composite or ()), against)
         store = Store(results, cache or cache_folder())
-        text = written(_narrowed(Choice(suite, profile), column or ()), store, asked)
+        with _keeping():
+            text = written(_narrowed(Choice(suite, profile), column or ()), store, asked)
         if out is None:
             typer.echo(text, nl=False)
             return
@@ -85,6 +88,18 @@ class Asked:
     methods: tuple[str, ...]
     composites: tuple[str, ...]
     against: Against | None
+
+
+@contextmanager
+def _keeping() -> Iterator[None]:
+    """Without the collector of cycles: thousands of records are held to the end and have none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _narrowed(choice: Choice, columns: Sequence[str]) -> Choice:
